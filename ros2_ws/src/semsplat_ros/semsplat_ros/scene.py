@@ -1,0 +1,331 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""The values that flow between the rooms of the package: frozen dataclasses, shapes in the annotations.
+
+Coordinates everywhere: OpenCV axes (x right, y down, z forward), the first camera's optical frame,
+metres once :attr:`Scale.is_metric` is true. Pixels are (column, row) with integer centres at +0.5.
+n Gaussians, v views, h x w pixels of the network image, d semantic dimensions, t texts.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+
+class ScaleStatus(IntEnum):
+    """How positions relate to metres; the numbers are those of ``SceneInfo.msg``."""
+
+    UNKNOWN = 0
+    RELATIVE = 1
+    MODEL = 2
+    BASELINE = 3
+    TF = 4
+
+
+class IntrinsicsSource(IntEnum):
+    """Where the intrinsics came from; the numbers are those of ``SceneInfo.msg``."""
+
+    ESTIMATED = 0
+    CAMERA_INFO = 1
+    PARAMETER = 2
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How positions relate to metres."""
+
+    status: ScaleStatus
+    factor: float = 1.0
+    """Metres per network unit that was applied to the positions; 1.0 if none."""
+
+    @property
+    def is_metric(self) -> bool:
+        """True if positions are metres."""
+        return self.status >= ScaleStatus.MODEL
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The part of an original image that the network saw, and the size it was resized to.
+
+    The network image is the original's rectangle [left, left+width) x [top, top+height) resized to
+    network_width x network_height.
+    """
+
+    original_height: int
+    original_width: int
+    left: int
+    top: int
+    width: int
+    height: int
+    network_height: int
+    network_width: int
+
+    @property
+    def scale_x(self) -> float:
+        """Network pixels per original pixel along a row."""
+        return self.network_width / self.width
+
+    @property
+    def scale_y(self) -> float:
+        """Network pixels per original pixel along a column."""
+        return self.network_height / self.height
+
+    def to_network(self, intrinsics: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
+        """Intrinsics of the network image from those of the original, both in pixels."""
+        affine = intrinsics.new_tensor(
+            [
+                [self.scale_x, 0.0, -self.left * self.scale_x],
+                [0.0, self.scale_y, -self.top * self.scale_y],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+        return affine @ intrinsics
+
+    def to_original(self, intrinsics: Float[Tensor, "3 3"]) -> Float[Tensor, "3 3"]:
+        """Intrinsics of the original image from those of the network image, both in pixels."""
+        affine = intrinsics.new_tensor(
+            [
+                [1.0 / self.scale_x, 0.0, float(self.left)],
+                [0.0, 1.0 / self.scale_y, float(self.top)],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+        return affine @ intrinsics
+
+
+@dataclass(frozen=True)
+class Views:
+    """What a model is given: the pictures of one moment, first view first."""
+
+    images: Float[Tensor, "v 3 h w"]
+    """RGB, 0..1, network size."""
+    crops: tuple[Crop, ...]
+    intrinsics: Float[Tensor, "v 3 3"] | None = None
+    """Pixels of the network image, or None: to be estimated."""
+    intrinsics_source: IntrinsicsSource = IntrinsicsSource.ESTIMATED
+    rectified_baseline: float | None = None
+    """Metres from the first to the second camera along +x if the pair is rectified and the baseline is
+    known, else None. Models that can match along rows use it."""
+    stereo_images: Float[Tensor, "2 3 hh ww"] | None = None
+    """The same two crops at a finer size, for models that match along rows; None if not prepared."""
+    stamps_ns: tuple[int, ...] = ()
+    frame: str = ""
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """Fine Gaussians of a scene, in the first camera's frame.
+
+    Every Gaussian belongs to one pixel of one view. All tensors are on one device.
+    """
+
+    means: Float[Tensor, "n 3"]
+    scales: Float[Tensor, "n 3"]
+    """Standard deviations along the local axes, same unit as means, > 0."""
+    quats_wxyz: Float[Tensor, "n 4"]
+    """Unit quaternions, local axes -> first camera."""
+    opacities: Float[Tensor, " n"]
+    """0..1, importance not multiplied in."""
+    sh: Float[Tensor, "n k 3"]
+    """Spherical harmonics, 3DGS basis and sign, DC first, colour last."""
+    view: Int[Tensor, " n"]
+    """Index of the view the Gaussian was predicted from."""
+    pixel: Int[Tensor, " n"]
+    """Row-major index of its pixel in that view's network image."""
+    importances: Float[Tensor, " n"] | None = None
+    """0..1 selection score (SpatialSplat paper); None if the model has none."""
+    confidences: Float[Tensor, " n"] | None = None
+    """Unit-less, larger is better; None if the model has none."""
+
+    def __len__(self) -> int:
+        return self.means.shape[0]
+
+    def select(self, keep: Shaped[Tensor, " m"]) -> "Gaussians":
+        """The Gaussians at a boolean mask or at indices, in that order."""
+
+        def take(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values[keep]
+
+        return Gaussians(
+            means=self.means[keep],
+            scales=self.scales[keep],
+            quats_wxyz=self.quats_wxyz[keep],
+            opacities=self.opacities[keep],
+            sh=self.sh[keep],
+            view=self.view[keep],
+            pixel=self.pixel[keep],
+            importances=take(self.importances),
+            confidences=take(self.confidences),
+        )
+
+
+class SemanticField(Protocol):
+    """What differs by family, behind one question."""
+
+    @property
+    def dimension(self) -> int:
+        """Length d of the text embeddings this field is compared with."""
+        ...
+
+    def similarity(self, text: Float[Tensor, "t d"]) -> Float[Tensor, "n t"]:
+        """Cosine similarity, -1..1, of every fine Gaussian with every unit text embedding."""
+        ...
+
+    def features(self) -> Float[Tensor, "n d"]:
+        """One unit feature vector for every fine Gaussian, for export; may be expensive."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cameras:
+    """Poses and intrinsics of the views; the first pose is the identity."""
+
+    first_from_view: Float[Tensor, "v 4 4"]
+    intrinsics: Float[Tensor, "v 3 3"]
+    """Pixels of the network images."""
+    source: IntrinsicsSource
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Which model made a scene, from what, and how long it took."""
+
+    model: str
+    """Name and short checksum, for example ``room-1a2b3c4d``."""
+    inference_seconds: float = 0.0
+    stamps_ns: tuple[int, ...] = ()
+    frame: str = ""
+
+
+@dataclass(frozen=True)
+class SemanticScene:
+    """One pair of pictures as semantic Gaussians. Immutable: a query never sees half of two scenes."""
+
+    gaussians: Gaussians
+    semantics: SemanticField | None
+    """None if the model carries no language features."""
+    instance_features: Float[Tensor, "n e"] | None
+    """Unit rows; None if the model has none."""
+    cameras: Cameras
+    scale: Scale
+    images: Float[Tensor, "v 3 h w"]
+    """The network images the scene was made from."""
+    crops: tuple[Crop, ...]
+    provenance: Provenance
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the network images."""
+        return int(self.images.shape[-2]), int(self.images.shape[-1])
+
+    def pixel_map(self, values: Shaped[Tensor, "n ..."], view: int, fill: float = 0) -> Tensor:
+        """Values of the Gaussians of one view as an image [h, w, ...]; `fill` where there is none."""
+        height, width = self.image_size
+        out = values.new_full((height * width, *values.shape[1:]), fill)
+        mine = self.gaussians.view == view
+        out[self.gaussians.pixel[mine]] = values[mine]
+        return out.view(height, width, *values.shape[1:])
+
+    def depth_map(self, view: int) -> Float[Tensor, "h w"]:
+        """Depth along the optical axis of one view, NaN where no Gaussian is; unit as the means."""
+        view_from_first = torch.linalg.inv(self.cameras.first_from_view[view])
+        depth = self.gaussians.means @ view_from_first[2, :3] + view_from_first[2, 3]
+        return self.pixel_map(depth, view, float("nan"))
+
+
+@dataclass(frozen=True)
+class Roi:
+    """A rectangle in pixels of an original image; all zero if there is nothing."""
+
+    left: int = 0
+    top: int = 0
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class ObjectInstance:
+    """One object of a scene."""
+
+    id: int
+    """Greater than 0, unique in its scene."""
+    centroid: tuple[float, float, float]
+    """Opacity-weighted mean of its Gaussians, metres if the scale is metric."""
+    box_center: tuple[float, float, float]
+    box_size: tuple[float, float, float]
+    """Full lengths of the axis-aligned box in the first camera's frame."""
+    gaussian_count: int
+    mean_opacity: float
+    rois: tuple[Roi, ...]
+    """One for each view."""
+    label: str = ""
+    label_id: int = 0
+    """Index into the vocabulary's labels; 0 is "unlabelled"."""
+    label_score: float = 0.0
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The labels in force; labels[0] is always "unlabelled"."""
+
+    version: int
+    labels: tuple[str, ...]
+    embeddings: Float[Tensor, "l d"]
+    """Unit rows for labels[1:], so row i belongs to label id i + 1."""
+
+
+@dataclass(frozen=True)
+class Perception:
+    """A scene with its objects: what the node publishes and queries."""
+
+    scene: SemanticScene
+    instances: tuple[ObjectInstance, ...]
+    """Sorted by id; empty means: scene processed, nothing found."""
+    instance_ids: Int[Tensor, " n"]
+    """ObjectInstance.id of every Gaussian, 0 = background or none."""
+    label_ids: Int[Tensor, " n"]
+    """Vocabulary label of every Gaussian, 0 = unlabelled."""
+    label_scores: Float[Tensor, " n"]
+    vocabulary: Vocabulary | None
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    """Milliseconds by stage: prepare, predict, segment, label, ..."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """One instance that answers a query."""
+
+    instance: ObjectInstance
+    score: float
+    """0..1, calibrated."""
+    raw_similarity: float
+    """Cosine, -1..1."""
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """Answer of :meth:`Perceiver.query`; `error` is OK, NOT_FOUND, EMPTY_TEXT, ... as a code and a sentence."""
+
+    text: str
+    concept: str
+    matches: tuple[Match, ...]
+    """Best first; with NOT_FOUND the best below the threshold, if there is any."""
+    found: bool
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where a robot should stand to be before an object (all in metres, in the frame named)."""
+
+    frame: str
+    position: tuple[float, float, float]
+    yaw: float
+    """Radians about the frame's z axis; faces the object."""
+    distance: float
+    """Along the ground from the camera to the object."""
