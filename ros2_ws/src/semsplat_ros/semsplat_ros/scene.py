@@ -9,7 +9,7 @@ n Gaussians, v views, h x w pixels of the network image, d semantic dimensions, 
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -164,6 +164,7 @@ class Gaussians:
         )
 
 
+@runtime_checkable
 class SemanticField(Protocol):
     """What differs by family, behind one question."""
 
