@@ -1,0 +1,186 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Dense prediction heads (DPT paper) in the shape the DUSt3R paper's systems use: no batch norm, hooks 0, 6, 9, 12.
+
+Attribute names are the tensor names of the official checkpoints. ``scratch.layer_rn.N`` and ``scratch.layerN+1_rn``
+are two names of one tensor there and here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from semsplat_ros.networks.croco import CrocoConfig
+
+
+@dataclass(frozen=True)
+class DptConfig:
+    """Sizes; the defaults are those of the official checkpoints."""
+
+    widths: tuple[int, int, int, int] = (1024, 768, 768, 768)
+    """Channels of the four token maps that are read."""
+    hooks: tuple[int, int, int, int] = (0, 6, 9, 12)
+    """Which entries of the transformer's feature list they are."""
+    level_channels: tuple[int, int, int, int] = (96, 192, 384, 768)
+    channels: int = 256
+    """Of the fusion path."""
+    last_channels: int = 128
+    """Of the last hidden layer of a regression head."""
+
+
+TINY_DPT = DptConfig(
+    widths=(32, 24, 24, 24), level_channels=(4, 6, 8, 10), channels=8, last_channels=6
+)
+"""For tests, fits ``TINY_CROCO``."""
+
+
+def dpt_config_for(croco: CrocoConfig) -> DptConfig:
+    """The official head sizes on a transformer of other widths."""
+    decoder = croco.decoder_width
+    return DptConfig(widths=(croco.encoder_width, decoder, decoder, decoder))
+
+
+def up2(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c hh ww"]:
+    """Twice the size, bilinear, corners aligned."""
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)
+
+
+class ResidualConvUnit(nn.Module):
+    """x + conv(relu(conv(relu(x))))."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+
+
+class FeatureFusionBlock(nn.Module):
+    """Coarse path plus one level, at twice the size."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.out_conv = nn.Conv2d(channels, channels, 1)
+        self.resConfUnit1 = ResidualConvUnit(channels)
+        self.resConfUnit2 = ResidualConvUnit(channels)
+
+    def forward(
+        self, path: Float[Tensor, "b c h w"], level: Float[Tensor, "b c h w"] | None = None
+    ) -> Float[Tensor, "b c hh ww"]:
+        """Without `level` (the coarsest block) resConfUnit1 is not used, as in the official files."""
+        if level is not None:
+            path = path + self.resConfUnit1(level)
+        # The published order is upsample, then 1x1 convolution. Both are linear and the interpolation weights add up
+        # to one, so they commute; this order costs a quarter.
+        return up2(self.out_conv(self.resConfUnit2(path)))
+
+
+class Scratch(nn.Module):
+    """The fusion half of a DPT head."""
+
+    def __init__(self, config: DptConfig) -> None:
+        super().__init__()
+        convs = [
+            nn.Conv2d(c, config.channels, 3, padding=1, bias=False) for c in config.level_channels
+        ]
+        self.layer1_rn, self.layer2_rn, self.layer3_rn, self.layer4_rn = convs
+        self.layer_rn = nn.ModuleList(convs)
+        self.refinenet1 = FeatureFusionBlock(config.channels)
+        self.refinenet2 = FeatureFusionBlock(config.channels)
+        self.refinenet3 = FeatureFusionBlock(config.channels)
+        self.refinenet4 = FeatureFusionBlock(config.channels)
+
+    def forward(self, levels: Sequence[Tensor]) -> Float[Tensor, "b c h w"]:
+        l1, l2, l3, l4 = (conv(x) for conv, x in zip(self.layer_rn, levels, strict=True))
+        path = self.refinenet4(l4)
+        # The coarsest level is ceil(grid / 2): for an odd grid its double is one too large.
+        path = path[:, :, : l3.shape[2], : l3.shape[3]]
+        path = self.refinenet3(path, l3)
+        path = self.refinenet2(path, l2)
+        return self.refinenet1(path, l1)
+
+
+class DptTrunk(nn.Module):
+    """Four token maps to one feature map at half the image size (for patches of 16)."""
+
+    def __init__(self, config: DptConfig | None = None) -> None:
+        super().__init__()
+        self.config = c = config or DptConfig()
+        w, k = c.widths, c.level_channels
+        self.scratch = Scratch(c)
+        self.act_postprocess = nn.ModuleList(
+            [
+                nn.Sequential(nn.Conv2d(w[0], k[0], 1), nn.ConvTranspose2d(k[0], k[0], 4, 4)),
+                nn.Sequential(nn.Conv2d(w[1], k[1], 1), nn.ConvTranspose2d(k[1], k[1], 2, 2)),
+                nn.Sequential(nn.Conv2d(w[2], k[2], 1)),
+                nn.Sequential(nn.Conv2d(w[3], k[3], 1), nn.Conv2d(k[3], k[3], 3, 2, 1)),
+            ]
+        )
+
+    def trunk(
+        self, features: Sequence[Float[Tensor, "b n _"]], grid: tuple[int, int]
+    ) -> Float[Tensor, "b c h w"]:
+        """The fused feature map ("path 1"), 8 times the grid.
+
+        Args:
+            features: the transformer's whole feature list of one side; the hooks pick from it.
+            grid: rows and columns of patches.
+        """
+        dtype = self.act_postprocess[2][0].weight.dtype
+        maps = [
+            features[hook].transpose(1, 2).unflatten(2, grid).to(dtype)
+            for hook in self.config.hooks
+        ]
+        return self.scratch([act(x) for act, x in zip(self.act_postprocess, maps, strict=True)])
+
+
+class RegressionDpt(DptTrunk):
+    """Per-pixel values at image size: the heads of DUSt3R (4 channels), NoPoSplat points (3), Splatt3R (14)."""
+
+    def __init__(self, out_channels: int, config: DptConfig | None = None) -> None:
+        super().__init__(config)
+        c = self.config
+        self.head = nn.Sequential(
+            nn.Conv2d(c.channels, c.last_channels, 3, padding=1),
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+            nn.Conv2d(c.last_channels, c.last_channels, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(c.last_channels, out_channels, 1),
+        )
+
+    def forward(
+        self, features: Sequence[Float[Tensor, "b n _"]], grid: tuple[int, int]
+    ) -> Float[Tensor, "b k h w"]:
+        """Raw values, before any map, float32."""
+        return self.head(self.trunk(features, grid)).float()
+
+
+class DptHead(nn.Module):
+    """A regression head as the checkpoints nest it: the network is called ``dpt``."""
+
+    def __init__(self, out_channels: int, config: DptConfig | None = None) -> None:
+        super().__init__()
+        self.dpt = RegressionDpt(out_channels, config)
+
+    def forward(
+        self, features: Sequence[Float[Tensor, "b n _"]], grid: tuple[int, int]
+    ) -> Float[Tensor, "b k h w"]:
+        """Raw values, before any map, float32."""
+        return self.dpt(features, grid)
+
+
+def expm1_points(raw: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b h w 3"]:
+    """Points from three raw channels: the direction of v, at the distance exp(|v|) - 1 (DUSt3R's 'exp' depth mode)."""
+    v = raw.permute(0, 2, 3, 1)
+    norm = v.norm(dim=-1, keepdim=True)
+    return v / norm.clamp(min=1e-8) * norm.expm1()
+
+
+def exp_confidence(raw: Float[Tensor, "b h w"], minimum: float = 1.0) -> Float[Tensor, "b h w"]:
+    """Confidence from one raw channel: minimum + exp(x) (DUSt3R's 'exp' confidence mode)."""
+    return minimum + raw.exp()

@@ -1,0 +1,66 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Rotary position embedding in two dimensions ("RoPE100" of the CroCo v2 and DUSt3R papers).
+
+Half of a head's channels rotate by a token's row, the other half by its column. Inside a half of 2q channels,
+channels j and j+q form a pair that turns by ``position * base ** (-j / q)``.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+class RopeTable(NamedTuple):
+    """Cosines and sines of all tokens: [tokens, 2 (row, column), quarter of a head's channels]."""
+
+    cos: Float[Tensor, "n 2 q"]
+    sin: Float[Tensor, "n 2 q"]
+
+    def repeat(self, times: int) -> "RopeTable":
+        """The table of `times` copies of the tokens, one copy after the other."""
+        return RopeTable(self.cos.repeat(times, 1, 1), self.sin.repeat(times, 1, 1))
+
+
+def grid_positions(
+    rows: int, columns: int, device: torch.device | str = "cpu", extra_token: bool = False
+) -> Int[Tensor, "n 2"]:
+    """(row, column) of the patch tokens, row-major.
+
+    With `extra_token` one more token follows, at (rows, 0): where the SpatialSplat and NoPoSplat papers' intrinsics
+    token stands.
+    """
+    row = torch.arange(rows, device=device).repeat_interleave(columns)
+    column = torch.arange(columns, device=device).repeat(rows)
+    positions = torch.stack((row, column), dim=-1)
+    if not extra_token:
+        return positions
+    last = torch.tensor([[1, 0]], device=device) * rows
+    return torch.cat((positions, last))
+
+
+def rope_table(positions: Int[Tensor, "n 2"], head_width: int, base: float = 100.0) -> RopeTable:
+    """Cosines and sines for tokens at integer positions.
+
+    Args:
+        positions: (row, column) of every token.
+        head_width: channels of one attention head; a multiple of 4.
+        base: the slowest wave has a period of about 2 pi base.
+    """
+    quarter = head_width // 4
+    exponents = torch.arange(quarter, device=positions.device, dtype=torch.float32) / quarter
+    angles = positions.float().unsqueeze(-1) / base**exponents
+    return RopeTable(angles.cos(), angles.sin())
+
+
+def apply_rope(
+    tokens: Float[Tensor, "b heads n d"], table: RopeTable
+) -> Float[Tensor, "b heads n d"]:
+    """Rotate queries or keys; computed in float32, returned in the dtype of `tokens`."""
+    pairs = tokens.unflatten(-1, (2, 2, -1))
+    first, second = pairs[..., 0, :], pairs[..., 1, :]
+    cos, sin = table
+    turned = torch.stack((first * cos - second * sin, second * cos + first * sin), dim=-2)
+    return turned.flatten(-3).to(tokens.dtype)
