@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two-view transformer of the CroCo v2, DUSt3R, MASt3R, NoPoSplat and SpatialSplat papers.
 
-A ViT encoder that all views share, and two decoders that exchange information by cross-attention: one for the
-reference view (``dec_blocks``), one for every other view (``dec_blocks2``). Attribute names are the tensor names of
-the official checkpoints.
+A ViT encoder that all views share, and two decoders that exchange information by cross-attention:
+one for the reference view (``dec_blocks``), one for every other view (``dec_blocks2``). Attribute
+names are the tensor names of the official checkpoints.
 
-Precision: Linear and Conv weights may be in bfloat16 (see :func:`semsplat_ros.networks.precision.set_compute_dtype`);
-LayerNorm and the residual stream stay in the dtype of the LayerNorm weights.
+Precision: Linear and Conv weights may be in bfloat16 (see
+:func:`semsplat_ros.networks.precision.set_compute_dtype`); LayerNorm and the residual stream stay
+in the dtype of the LayerNorm weights.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ NORM_EPS = 1e-6
 
 @dataclass(frozen=True)
 class CrocoConfig:
-    """Sizes; the defaults are those of every official checkpoint (ViT-L/16 encoder, base decoders)."""
+    """Sizes; the defaults are those of every official checkpoint (ViT-L/16 encoder, base
+    decoders)."""
 
     patch: int = 16
     encoder_width: int = 1024
@@ -53,10 +55,11 @@ TINY_CROCO = CrocoConfig(
 
 
 class ViewFeatures(NamedTuple):
-    """What the heads read: for each side decoder_depth + 1 token maps, without the intrinsics token.
+    """What the heads read: for each side decoder_depth + 1 token maps, without the intrinsics
+    token.
 
-    Entry 0 is the normalised encoder output (encoder_width), entries 1.. the outputs of the decoder's layers
-    (decoder_width), of which the last is normalised.
+    Entry 0 is the normalised encoder output (encoder_width), entries 1.. the outputs of the
+    decoder's layers (decoder_width), of which the last is normalised.
     """
 
     reference: list[Float[Tensor, "b n _"]]
@@ -101,7 +104,8 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention of one view's tokens to other views' tokens, each with its own positions."""
+    """Multi-head attention of one view's tokens to other views' tokens, each with its own
+    positions."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -144,7 +148,8 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Pre-norm block with self-attention, cross-attention to `memory` (which it does not change) and MLP."""
+    """Pre-norm block with self-attention, cross-attention to `memory` (which it does not change)
+    and MLP."""
 
     def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
         super().__init__()
@@ -182,9 +187,9 @@ class PatchEmbed(nn.Module):
 class TwoViewTransformer(nn.Module):
     """Views to features for dense heads.
 
-    Two views are computed as in the CroCo v2 and DUSt3R papers; more than two as in NoPoSplat's multi-view layout:
-    each view attends to itself and to the tokens of all other views together; view 0 goes through ``dec_blocks``,
-    every other one through ``dec_blocks2``.
+    Two views are computed as in the CroCo v2 and DUSt3R papers; more than two as in NoPoSplat's
+    multi-view layout: each view attends to itself and to the tokens of all other views together;
+    view 0 goes through ``dec_blocks``, every other one through ``dec_blocks2``.
     """
 
     def __init__(self, config: CrocoConfig | None = None) -> None:
@@ -217,7 +222,8 @@ class TwoViewTransformer(nn.Module):
         images: Float[Tensor, "views 3 h w"],
         intrinsics: Float[Tensor, "views 3 3"] | None = None,
     ) -> Float[Tensor, "views n c"]:
-        """Tokens of independent views after ``enc_norm``; the intrinsics token, if there is one, is the last."""
+        """Tokens of independent views after ``enc_norm``; the intrinsics token, if there is one,
+        is the last."""
         c = self.config
         tokens = self.patch_embed(images).to(self.enc_norm.weight.dtype)
         if c.intrinsics_token:
@@ -235,7 +241,8 @@ class TwoViewTransformer(nn.Module):
     def decode(
         self, tokens: Float[Tensor, "b v n _"], table: RopeTable
     ) -> tuple[list[Float[Tensor, "b n _"]], list[Float[Tensor, "b_others n _"]]]:
-        """Outputs of every decoder layer, for view 0 and for the others; the last ones normalised."""
+        """Outputs of every decoder layer, for view 0 and for the others; the last ones
+        normalised."""
         b, v = tokens.shape[:2]
         x = self.decoder_embed(_into(tokens, self.decoder_embed)).to(tokens.dtype)
         memory_table = table.repeat(v - 1)
@@ -259,7 +266,8 @@ class TwoViewTransformer(nn.Module):
 
         Args:
             images: -1..1, v >= 2, h and w multiples of the patch size; portrait or landscape.
-            intrinsics: normalised by image width (row 0) and height (row 1); read only with an intrinsics token.
+            intrinsics: normalised by image width (row 0) and height (row 1); read only with an
+                intrinsics token.
         """
         b, v = images.shape[:2]
         c = self.config
@@ -285,7 +293,8 @@ class TwoViewTransformer(nn.Module):
 
 
 def _all_but_own(x: Float[Tensor, "b v n c"]) -> Float[Tensor, "b_others m c"]:
-    """For each view but the first: the tokens of all views but itself, one view after the other."""
+    """For each view but the first: the tokens of all views but itself, one view after the
+    other."""
     v = x.shape[1]
     memories = [torch.cat((x[:, :i], x[:, i + 1 :]), dim=1).flatten(1, 2) for i in range(1, v)]
     return torch.stack(memories, dim=1).flatten(0, 1)

@@ -1,9 +1,10 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Dense prediction heads (DPT paper) in the shape the DUSt3R paper's systems use: no batch norm, hooks 0, 6, 9, 12.
+"""Dense prediction heads (DPT paper) in the shape the DUSt3R paper's systems use: no batch norm,
+hooks 0, 6, 9, 12.
 
-Attribute names are the tensor names of the official checkpoints. ``scratch.layer_rn.N`` and ``scratch.layerN+1_rn``
-are two names of one tensor there and here.
+Attribute names are the tensor names of the official checkpoints. ``scratch.layer_rn.N`` and
+``scratch.layerN+1_rn`` are two names of one tensor there and here.
 """
 
 from collections.abc import Sequence
@@ -72,11 +73,12 @@ class FeatureFusionBlock(nn.Module):
     def forward(
         self, path: Float[Tensor, "b c h w"], level: Float[Tensor, "b c h w"] | None = None
     ) -> Float[Tensor, "b c hh ww"]:
-        """Without `level` (the coarsest block) resConfUnit1 is not used, as in the official files."""
+        """Without `level` (the coarsest block) resConfUnit1 is not used, as in the official
+        files."""
         if level is not None:
             path = path + self.resConfUnit1(level)
-        # The published order is upsample, then 1x1 convolution. Both are linear and the interpolation weights add up
-        # to one, so they commute; this order costs a quarter.
+        # The published order is upsample, then 1x1 convolution. Both are linear and the
+        # interpolation weights add up # to one, so they commute; this order costs a quarter.
         return up2(self.out_conv(self.resConfUnit2(path)))
 
 
@@ -140,7 +142,8 @@ class DptTrunk(nn.Module):
 
 
 class RegressionDpt(DptTrunk):
-    """Per-pixel values at image size: the heads of DUSt3R (4 channels), NoPoSplat points (3), Splatt3R (14)."""
+    """Per-pixel values at image size: the heads of DUSt3R (4 channels), NoPoSplat points (3),
+    Splatt3R (14)."""
 
     def __init__(self, out_channels: int, config: DptConfig | None = None) -> None:
         super().__init__(config)
@@ -175,7 +178,8 @@ class DptHead(nn.Module):
 
 
 def expm1_points(raw: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b h w 3"]:
-    """Points from three raw channels: the direction of v, at the distance exp(|v|) - 1 (DUSt3R's 'exp' depth mode)."""
+    """Points from three raw channels: the direction of v, at the distance exp(|v|) - 1 (DUSt3R's
+    'exp' depth mode)."""
     v = raw.permute(0, 2, 3, 1)
     norm = v.norm(dim=-1, keepdim=True)
     return v / norm.clamp(min=1e-8) * norm.expm1()

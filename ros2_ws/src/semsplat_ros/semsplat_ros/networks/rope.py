@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rotary position embedding in two dimensions ("RoPE100" of the CroCo v2 and DUSt3R papers).
 
-Half of a head's channels rotate by a token's row, the other half by its column. Inside a half of 2q channels,
-channels j and j+q form a pair that turns by ``position * base ** (-j / q)``.
+Half of a head's channels rotate by a token's row, the other half by its column. Inside a half of
+2q channels, channels j and j+q form a pair that turns by ``position * base ** (-j / q)``.
 """
 
 from typing import NamedTuple
@@ -29,8 +29,8 @@ def grid_positions(
 ) -> Int[Tensor, "n 2"]:
     """(row, column) of the patch tokens, row-major.
 
-    With `extra_token` one more token follows, at (rows, 0): where the SpatialSplat and NoPoSplat papers' intrinsics
-    token stands.
+    With `extra_token` one more token follows, at (rows, 0): where the SpatialSplat and NoPoSplat
+    papers' intrinsics token stands.
     """
     row = torch.arange(rows, device=device).repeat_interleave(columns)
     column = torch.arange(columns, device=device).repeat(rows)
