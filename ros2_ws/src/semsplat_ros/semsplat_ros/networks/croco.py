@@ -88,7 +88,7 @@ class Mlp(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention with rotary positions."""
+    """Multi-head self-attention, with rotary positions if a table is given."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -96,10 +96,14 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Float[Tensor, "b n c"], table: RopeTable) -> Float[Tensor, "b n c"]:
+    def forward(
+        self, x: Float[Tensor, "b n c"], table: RopeTable | None = None
+    ) -> Float[Tensor, "b n c"]:
         qkv = self.qkv(_into(x, self.qkv)).unflatten(-1, (3, self.heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(apply_rope(q, table), apply_rope(k, table), v)
+        if table is not None:
+            q, k = apply_rope(q, table), apply_rope(k, table)
+        mixed = F.scaled_dot_product_attention(q, k, v)
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
 
@@ -142,7 +146,9 @@ class EncoderBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=NORM_EPS)
         self.mlp = Mlp(width, mlp_ratio * width)
 
-    def forward(self, x: Float[Tensor, "b n c"], table: RopeTable) -> Float[Tensor, "b n c"]:
+    def forward(
+        self, x: Float[Tensor, "b n c"], table: RopeTable | None = None
+    ) -> Float[Tensor, "b n c"]:
         x = x + self.attn(self.norm1(x), table)
         return x + self.mlp(self.norm2(x))
 
