@@ -40,6 +40,7 @@ class Encoding:
     half_height_chroma: bool = False
     """True if height / 2 rows of chroma follow the rows of luma (nv12, nv21)."""
     sixteen_bit: bool = False
+    least_side: int = 1
 
     def rows(self, height: int) -> int:
         """Rows of memory for `height` rows of pixels."""
@@ -54,6 +55,11 @@ def _cvt(code: int, channels: int) -> Callable[[np.ndarray], np.ndarray]:
         return cv2.cvtColor(pixels, code)
 
     return convert
+
+
+def _bayer(code: int) -> Encoding:
+    # Below 4 x 4 OpenCV has no neighbours to interpolate from and answers black.
+    return Encoding(1, _cvt(code, 1), even_width=True, even_height=True, least_side=4)
 
 
 def _rgb8(rows: np.ndarray) -> np.ndarray:
@@ -80,10 +86,10 @@ ENCODINGS: dict[str, Encoding] = {
     "yuv422_yuy2": Encoding(2, _cvt(cv2.COLOR_YUV2RGB_YUY2, 2), even_width=True),
     "nv12": Encoding(1, _cvt(cv2.COLOR_YUV2RGB_NV12, 1), True, True, half_height_chroma=True),
     "nv21": Encoding(1, _cvt(cv2.COLOR_YUV2RGB_NV21, 1), True, True, half_height_chroma=True),
-    "bayer_rggb8": Encoding(1, _cvt(cv2.COLOR_BayerRGGB2RGB, 1), True, True),
-    "bayer_bggr8": Encoding(1, _cvt(cv2.COLOR_BayerBGGR2RGB, 1), True, True),
-    "bayer_gbrg8": Encoding(1, _cvt(cv2.COLOR_BayerGBRG2RGB, 1), True, True),
-    "bayer_grbg8": Encoding(1, _cvt(cv2.COLOR_BayerGRBG2RGB, 1), True, True),
+    "bayer_rggb8": _bayer(cv2.COLOR_BayerRGGB2RGB),
+    "bayer_bggr8": _bayer(cv2.COLOR_BayerBGGR2RGB),
+    "bayer_gbrg8": _bayer(cv2.COLOR_BayerGBRG2RGB),
+    "bayer_grbg8": _bayer(cv2.COLOR_BayerGRBG2RGB),
 }
 
 
@@ -170,6 +176,12 @@ def validate_image(message: Image, max_pixels: int) -> int:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
             f"image is {width} x {height}; encoding {message.encoding} needs an even {needs}",
+        )
+    if min(height, width) < encoding.least_side:
+        least = f"{encoding.least_side} x {encoding.least_side}"
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"image is {width} x {height}; encoding {message.encoding} needs at least {least}",
         )
     row_bytes = width * encoding.bytes_per_pixel
     rows = encoding.rows(height)

@@ -136,6 +136,14 @@ def test_every_encoding_comes_back(
     assert np.abs(decoded.astype(int) - rgb.astype(int)).max() <= tolerance
 
 
+@pytest.mark.parametrize("encoding", BAYER)
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (2, 8), (8, 2)])
+def test_bayer_images_too_small_to_interpolate_are_refused(encoding, height, width):
+    """OpenCV answers with a black picture, without an error."""
+    message = image_message(blocks(0, height, width, encoding), encoding)
+    assert "at least 4 x 4" in refusal(message).message
+
+
 def test_bayer_patterns_keep_an_edge_where_it_is():
     """Left half red, right half blue: a mirrored or shifted pattern would move or recolour it."""
     rgb = np.zeros((12, 16, 3), np.uint8)
@@ -200,7 +208,9 @@ def test_a_step_below_a_row_is_refused(encoding):
     assert str(row) in error.message
 
 
-@pytest.mark.parametrize(("height", "width"), [(0, 0), (0, 5), (5, 0), (1025, 1024), (2**32 - 1,) * 2])
+@pytest.mark.parametrize(
+    ("height", "width"), [(0, 0), (0, 5), (5, 0), (1025, 1024), (2**32 - 1,) * 2]
+)
 def test_empty_and_huge_images_are_refused_before_anything_is_allocated(height, width):
     message = Image(height=height, width=width, encoding="rgb8", step=min(3 * width, 2**32 - 1))
     error = refusal(message)
@@ -228,16 +238,15 @@ def test_cv_bridge_converts_other_encodings_where_it_is_installed(monkeypatch):
         asked.append((message.encoding, desired_encoding))
         return rgb
 
-    monkeypatch.setattr(
-        images, "_cv_bridge", lambda: (SimpleNamespace(imgmsg_to_cv2=convert), "")
-    )
+    monkeypatch.setattr(images, "_cv_bridge", lambda: (SimpleNamespace(imgmsg_to_cv2=convert), ""))
     message = Image(height=4, width=6, encoding="8UC3", step=18, data=array.array("B", bytes(72)))
     assert (decode(message, MAX_PIXELS) == rgb).all()
     assert asked == [("8UC3", "rgb8")]
 
 
 @pytest.mark.parametrize(
-    "answer", [None, np.zeros((4, 6), np.uint8), np.zeros((4, 6, 3), np.float32), TypeError("short")]
+    "answer",
+    [None, np.zeros((4, 6), np.uint8), np.zeros((4, 6, 3), np.float32), TypeError("short")],
 )
 def test_a_failing_cv_bridge_is_a_refusal(monkeypatch, answer):
     def convert(message, desired_encoding):
@@ -245,9 +254,7 @@ def test_a_failing_cv_bridge_is_a_refusal(monkeypatch, answer):
             raise answer
         return answer
 
-    monkeypatch.setattr(
-        images, "_cv_bridge", lambda: (SimpleNamespace(imgmsg_to_cv2=convert), "")
-    )
+    monkeypatch.setattr(images, "_cv_bridge", lambda: (SimpleNamespace(imgmsg_to_cv2=convert), ""))
     message = Image(height=4, width=6, encoding="8UC3", step=18, data=array.array("B", bytes(72)))
     error = refusal(message)
     assert error.code == ErrorCode.INVALID_ARGUMENT
@@ -255,7 +262,9 @@ def test_a_failing_cv_bridge_is_a_refusal(monkeypatch, answer):
 
 
 def test_data_that_is_no_buffer_is_refused():
-    message = SimpleNamespace(height=1, width=1, encoding="mono8", step=1, data=[3], is_bigendian=0)
+    message = SimpleNamespace(
+        height=1, width=1, encoding="mono8", step=1, data=[3], is_bigendian=0
+    )
     assert "list" in refusal(message).message
 
 
