@@ -1,0 +1,23 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""ament_python build of message_filters."""
+
+from setuptools import find_packages, setup
+
+PACKAGE = "message_filters"
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    packages=find_packages(include=[PACKAGE]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (f"share/{PACKAGE}", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    maintainer="the semsplat authors",
+    maintainer_email="semsplat@users.noreply.github.com",
+    description="The Subscriber and the time synchronisers of message_filters, for machines without a ROS installation.",
+    license="Apache-2.0",
+)
