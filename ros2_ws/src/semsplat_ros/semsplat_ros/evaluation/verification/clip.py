@@ -1,0 +1,60 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""CLIP ViT-B/16: dense image features and text features."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semsplat_ros.evaluation.verification.golden import Recorder
+from semsplat_ros.evaluation.verification.inputs import splat_inputs
+from semsplat_ros.evaluation.verification.loading import load_by_rule
+from semsplat_ros.families.rule_weights import SPLAT_RULE
+from semsplat_ros.networks.clip import Clip
+
+LIMIT = 2e-5
+
+
+def clip(recorder: Recorder, seed: int) -> None:
+    """Both towers on the pictures and tokens of the golden file."""
+    shape = recorder.golden.shape("clip/input")
+    images = splat_inputs(seed, shape[0], shape[-1]).images
+    model = load_by_rule(Clip, "clip_vitb16", seed, SPLAT_RULE)
+    dense_features(recorder, model, images[0])
+    text_features(recorder, model)
+
+
+def dense_features(
+    recorder: Recorder, model: Clip, images: Float[Tensor, "v 3 h w"]
+) -> Float[Tensor, "v d rows columns"]:
+    """Features of pictures in -1..1, compared stage by stage."""
+    tower = model.visual
+    pictures = images * 0.5 + 0.5
+    recorder.compare("clip/input", pictures, LIMIT)
+    hooks = [
+        tower.ln_pre.register_forward_hook(
+            lambda _m, _i, out: recorder.compare("clip/ln_pre", out, LIMIT)
+        )
+    ]
+    for i, block in enumerate(tower.transformer.resblocks[:-1]):
+        name = f"clip/resblock{i}_LND"
+        hooks.append(
+            block.register_forward_hook(
+                lambda _m, _i, out, name=name: recorder.compare(name, out.transpose(0, 1), LIMIT)
+            )
+        )
+    dense = tower(pictures)
+    for hook in hooks:
+        hook.remove()
+    recorder.compare("clip/dense_features", dense, LIMIT)
+    return dense
+
+
+def text_features(recorder: Recorder, model: Clip) -> None:
+    """Features of the recorded tokens; the labels are what the tokens were made from."""
+    if "clip/text_tokens" not in recorder.golden.arrays:
+        return
+    tokens = torch.from_numpy(recorder.golden.array("clip/text_tokens")).long()
+    recorder.used_as_input("clip/text_tokens", "input of the text tower")
+    recorder.used_as_input("clip/text_labels", "words behind the tokens, for the reader")
+    recorder.compare("clip/text_features", model.encode_text(tokens), LIMIT)
