@@ -1,0 +1,83 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""`semsplat train`: train the embedded model on shards of generated rooms, export it for the node."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MALLOC = {
+    # Without these glibc gives every large tensor back to the system and faults it in again.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "17179869184",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the `train` commands to the application."""
+    group = typer.Typer(help="Train the embedded model and export it.", no_args_is_help=True)
+    group.command("room")(room)
+    group.command("export")(export)
+    app.add_typer(group, name="train")
+
+
+def room(
+    data: Annotated[Path, typer.Option(help="Directory of shards (semsplat data rooms).")],
+    run: Annotated[Path, typer.Option(help="Directory for checkpoints and the log.")],
+    steps: Annotated[int, typer.Option(help="Steps of the whole run.", min=1)] = 6000,
+    minutes: Annotated[float, typer.Option(help="Stop this call after so long.")] = 1e9,
+    batch_size: Annotated[int, typer.Option(help="Pairs per step and process.", min=1)] = 6,
+    processes: Annotated[int, typer.Option(help="Data-parallel processes here.", min=1)] = 1,
+    initial: Annotated[
+        Path | None, typer.Option(help="Weights (.safetensors) to start from.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+) -> None:
+    """Train; the same command again resumes where the run stopped."""
+    if processes > 1 and "WORLD_SIZE" not in os.environ:
+        _restart_under_torchrun(processes)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    import torch
+
+    torch.set_num_threads(1 if "WORLD_SIZE" in os.environ else torch.get_num_threads())
+    torch.set_flush_denormal(True)
+    from safetensors.torch import load_file
+
+    from semsplat_ros.networks.compact import CompactConfig
+    from semsplat_ros.training.room import room_loss
+    from semsplat_ros.training.trainer import Trainer, TrainingConfig
+
+    trainer = Trainer(
+        data,
+        run,
+        room_loss(data),
+        TrainingConfig(batch_size=batch_size, steps=steps, seed=seed),
+        CompactConfig(),
+        load_file(initial) if initial else None,
+    )
+    progress = trainer.train(minutes)
+    print(f"step {progress.step} of {steps}, {progress.pairs} pairs, {progress.seconds:.0f} s")
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Directory of a run.")],
+    out: Annotated[Path, typer.Argument(help="Directory of the model in the zoo.")],
+) -> None:
+    """Write the averaged weights as fp16 safetensors, and config.yaml, for the zoo."""
+    from semsplat_ros.training.room import export_room
+
+    for line in export_room(run, out):
+        print(line)
+
+
+def _restart_under_torchrun(processes: int) -> None:
+    """Replace this process by torchrun with the same command."""
+    os.environ.update({**MALLOC, "OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0"})
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc-per-node={processes}", "-m", "semsplat_ros.cli.main", *sys.argv[1:]]
+    os.execv(sys.executable, command)

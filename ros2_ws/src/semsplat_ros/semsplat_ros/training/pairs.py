@@ -1,0 +1,102 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Training pairs on disk: directories of plain arrays, read by memory map."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """b pairs of views with everything the generator knows about them; view 0 is the first."""
+
+    images: Float[Tensor, "b 2 3 h w"]
+    """RGB, 0..1."""
+    depth: Float[Tensor, "b 2 h w"]
+    """Metres along the optical axis."""
+    instance: Int[Tensor, "b 2 h w"]
+    """Index of the instance in its room."""
+    label: Int[Tensor, "b 2 h w"]
+    """Class of that instance."""
+    cue: Float[Tensor, "b 2 h w"]
+    """Inverse depth in 1/m from row matching, 0 where unknown."""
+    intrinsics: Float[Tensor, "b 2 3 3"]
+    first_from_second: Float[Tensor, "b 4 4"]
+    stereo: Bool[Tensor, " b"]
+    """True for rectified pairs."""
+
+    def replace(self, **changes: Tensor) -> "PairBatch":
+        """A copy with some fields changed."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return PairBatch(**{**values, **changes})
+
+    def __len__(self) -> int:
+        return int(self.stereo.shape[0])
+
+
+class PairShards:
+    """All pairs of the shards in a directory, in one index.
+
+    Args:
+        directory: holds `shard_*` directories as `semsplat data rooms` writes them.
+
+    Raises:
+        SemsplatError: IO_ERROR if there are none.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = Path(directory)
+        self._arrays: list[dict[str, np.ndarray]] = []
+        self._names: set[str] = set()
+        self._starts = np.zeros(1, np.int64)
+        self.refresh()
+        if not self._arrays:
+            raise SemsplatError(
+                ErrorCode.IO_ERROR,
+                f"no shard_* directory in {self.directory}; make some with `semsplat data rooms`",
+            )
+
+    def refresh(self) -> int:
+        """Take in shards that were written since; returns how many pairs there are."""
+        for path in sorted(self.directory.glob("shard_*")):
+            if path.suffix or path.name in self._names or not path.is_dir():
+                continue
+            self._names.add(path.name)
+            self._arrays.append({p.stem: np.load(p, mmap_mode="r") for p in path.glob("*.npy")})
+        counts = [len(a["stereo"]) for a in self._arrays]
+        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return len(self)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def batch(self, indices: np.ndarray) -> PairBatch:
+        """The pairs at these indices."""
+        shards = np.searchsorted(self._starts, indices, "right") - 1
+        rows = indices - self._starts[shards]
+        pick = [(self._arrays[s], int(r)) for s, r in zip(shards, rows, strict=True)]
+
+        def stack(name: str, kind: type) -> Tensor:
+            return torch.from_numpy(np.stack([a[name][r].astype(kind) for a, r in pick]))
+
+        instance = stack("instance", np.int64)
+        classes = stack("instance_class", np.int64)
+        label = classes.gather(1, instance.flatten(1)).view_as(instance)
+        images = torch.from_numpy(np.stack([a["rgb"][r] for a, r in pick]))
+        return PairBatch(
+            images=images.permute(0, 1, 4, 2, 3).float() / 255.0,
+            depth=stack("depth", np.float32),
+            instance=instance,
+            label=label,
+            cue=stack("inverse_depth_cue", np.float32),
+            intrinsics=stack("intrinsics", np.float32),
+            first_from_second=stack("first_from_second", np.float32),
+            stereo=stack("stereo", np.bool_),
+        )

@@ -1,0 +1,67 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""The embedded model `room`: its loss over the classes of the generated rooms, and its export."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.language.minilm import MiniLM
+from semsplat_ros.networks.compact import CompactConfig
+from semsplat_ros.rooms.builder import CLASSES
+from semsplat_ros.training.classes import class_bank, class_weights, object_classes
+from semsplat_ros.training.losses import SEMANTIC_TEMPERATURE, CompactLoss
+from semsplat_ros.training.pairs import PairShards
+
+IMAGE_SIZE = (128, 160)
+BANK = "class_embeddings"
+"""Name of the class bank in the weights file, beside the network's own tensors."""
+
+
+def room_loss(data: Path) -> CompactLoss:
+    """The loss for shards of generated rooms; class weights come from a sample of them."""
+    things = object_classes(CLASSES)
+    weights = class_weights(PairShards(data), things)
+    return CompactLoss(class_bank(MiniLM(), CLASSES), weights, things)
+
+
+def export_room(run: Path, out: Path) -> list[str]:
+    """Write `model.safetensors` (fp16, averaged weights and class bank) and `config.yaml`.
+
+    Returns:
+        What was written, a line each.
+
+    Raises:
+        SemsplatError: IO_ERROR if the run has no checkpoint.
+    """
+    checkpoint = Path(run) / "last.pt"
+    if not checkpoint.exists():
+        raise SemsplatError(ErrorCode.IO_ERROR, f"no checkpoint {checkpoint}; train first")
+    state = torch.load(checkpoint, weights_only=True)
+    tensors = {k: v.half().contiguous() for k, v in state["average"].items()}
+    tensors[BANK] = class_bank(MiniLM(), CLASSES).half().contiguous()
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    weights, config = out / "model.safetensors", out / "config.yaml"
+    save_file(tensors, weights)
+    # Thresholds that were calibrated for earlier weights are kept until they are measured again.
+    previous = yaml.safe_load(config.read_text()) if config.exists() else {}
+    content = {
+        "family": "room",
+        "licence": "Apache-2.0",
+        "image_size": list(IMAGE_SIZE),
+        "sizes": asdict(CompactConfig(**state["sizes"])),
+        "class_names": list(CLASSES),
+        "temperature": SEMANTIC_TEMPERATURE,
+        "text_encoder": "minilm",
+        "calibration": previous.get("calibration"),
+        "training": {**state["training"], **state["progress"]},
+    }
+    content["sizes"]["widths"] = list(content["sizes"]["widths"])
+    config.write_text(yaml.safe_dump(content, sort_keys=False))
+    size = weights.stat().st_size / 1e6
+    return [f"{weights}: {size:.1f} MB", f"{config}: step {state['progress']['step']}"]

@@ -1,0 +1,218 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop: one process or several under torchrun, resumable, bounded by steps and minutes."""
+
+import json
+import logging
+import math
+import os
+import time
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
+from semsplat_ros.training.augmentation import augment
+from semsplat_ros.training.losses import CompactLoss
+from semsplat_ros.training.optimizers import MatrixOptimizer
+from semsplat_ros.training.pairs import PairBatch, PairShards
+from semsplat_ros.training.targets import inputs
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides a run; stored in its checkpoints and beside exported weights."""
+
+    batch_size: int = 6
+    """Pairs per step and process."""
+    steps: int = 6000
+    muon_rate: float = 2e-3
+    adamw_rate: float = 1.4e-3
+    weight_decay: float = 0.03
+    warmup_steps: int = 100
+    clip_norm: float = 2.0
+    ema_decay: float = 0.998
+    baseline_drop: float = 0.3
+    """Share of the stereo pairs whose baseline the network is not told."""
+    intrinsics_drop: float = 0.12
+    crop_height: int = 96
+    crop_width: int = 128
+    crop_until: float = 0.6
+    """Share of the steps that are taken on crops; the rest on whole pictures."""
+    seed: int = 0
+    log_every: int = 20
+    save_seconds: float = 180.0
+
+
+@dataclass
+class Progress:
+    """Where a run is."""
+
+    step: int = 0
+    seconds: float = 0.0
+    pairs: int = 0
+
+
+class Trainer:
+    """Trains a compact network on shards.
+
+    Args:
+        data: directory of shards; new shards are taken in while it runs.
+        run: directory for checkpoints and the log.
+        loss: the terms.
+        training: how.
+        network: sizes.
+        initial: state dict to start from instead of random weights (not used when resuming).
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        run: Path,
+        loss: CompactLoss,
+        training: TrainingConfig,
+        network: CompactConfig,
+        initial: dict[str, Tensor] | None = None,
+    ) -> None:
+        self.rank, self.world = _join_process_group()
+        self.run, self.training, self.loss = Path(run), training, loss
+        self.run.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(training.seed)
+        self.network = CompactNetwork(network)
+        if initial is not None:
+            self.network.load_state_dict(initial)
+        self.network = self.network.to(memory_format=torch.channels_last)
+        self.optimizer = MatrixOptimizer(
+            self.network, training.muon_rate, training.adamw_rate, training.weight_decay
+        )
+        self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+        self.progress = Progress()
+        self.shards = PairShards(data)
+        self._sums: dict[str, float] = defaultdict(float)
+        if self.checkpoint_path.exists():
+            self._resume()
+        self.random = np.random.default_rng((training.seed, self.rank, self.progress.step))
+        torch.manual_seed(hash((training.seed, self.rank, self.progress.step)) % 2**31)
+        self.model: nn.Module = self.network
+        if self.world > 1:
+            self.model = DistributedDataParallel(self.network, gradient_as_bucket_view=True)
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """The newest checkpoint; always whole."""
+        return self.run / "last.pt"
+
+    def train(self, minutes: float = math.inf) -> Progress:
+        """Run until all steps are done or this call's minutes are over; saves on the way out."""
+        started = saved = time.monotonic()
+        before = self.progress.seconds
+        self.model.train()
+        while self.progress.step < self.training.steps:
+            self.progress.seconds = before + time.monotonic() - started
+            if self._agreed(time.monotonic() - started > minutes * 60):
+                break
+            terms = self._step(self._draw())
+            for name, value in terms.items():
+                self._sums[name] += value.item()
+            if self.rank == 0 and self.progress.step % self.training.log_every == 0:
+                self._log()
+            if time.monotonic() - saved > self.training.save_seconds:
+                saved = time.monotonic()
+                self.shards.refresh()
+                self.save()
+        self.save()
+        return self.progress
+
+    def _draw(self) -> PairBatch:
+        size = self.training
+        indices = self.random.integers(0, len(self.shards), size.batch_size)
+        batch = self.shards.batch(indices)
+        if self.progress.step < size.crop_until * size.steps:
+            return augment(batch, size.crop_height, size.crop_width)
+        return augment(batch, *batch.images.shape[-2:])
+
+    def _step(self, batch: PairBatch) -> dict[str, Tensor]:
+        baseline_known = torch.rand(len(batch)) >= self.training.baseline_drop
+        intrinsics_known = torch.rand(len(batch)) >= self.training.intrinsics_drop
+        x = inputs(batch, baseline_known, intrinsics_known)
+        prediction = self.model(x.contiguous(memory_format=torch.channels_last))
+        terms = self.loss(self.network, prediction, batch)
+        self.network.zero_grad(set_to_none=True)
+        self.loss.total(terms).backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip_norm)
+        if torch.isfinite(norm):
+            self.optimizer.step(self._rate())
+        self.progress.step += 1
+        self.progress.pairs += len(batch) * self.world
+        self._update_average()
+        return {**terms, "gradient_norm": norm}
+
+    def _rate(self) -> float:
+        """Linear warm-up, then a cosine to one percent."""
+        step, total = self.progress.step, self.training.steps
+        warm = min(1.0, (step + 1) / self.training.warmup_steps)
+        return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total))))
+
+    def _update_average(self) -> None:
+        decay = min(self.training.ema_decay, (self.progress.step + 1) / (self.progress.step + 20))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self.average[name].lerp_(value, 1.0 - decay)
+
+    def _agreed(self, stop: bool) -> bool:
+        """The first process decides for all, so that none waits for another for ever."""
+        if self.world == 1:
+            return stop
+        flag = torch.tensor([float(stop)])
+        dist.broadcast(flag, 0)
+        return bool(flag.item())
+
+    def _log(self) -> None:
+        count = self.training.log_every
+        record = {k: round(v / count, 4) for k, v in self._sums.items()}
+        self._sums.clear()
+        record = {**asdict(self.progress), "distinct": len(self.shards), **record}
+        record["seconds"] = round(record["seconds"], 1)
+        with (self.run / "log.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        LOGGER.info("%s", json.dumps(record))
+
+    def save(self) -> None:
+        """Write the checkpoint under its name only when it is whole."""
+        if self.rank != 0:
+            return
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "progress": asdict(self.progress),
+            "training": asdict(self.training),
+            "sizes": asdict(self.network.config),
+        }
+        temporary = self.checkpoint_path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, self.checkpoint_path)
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint_path, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+        LOGGER.info("resuming %s at step %d", self.run, self.progress.step)
+
+
+def _join_process_group() -> tuple[int, int]:
+    """Rank and number of processes; joins the group torchrun describes, if there is one."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group("gloo")
+    return int(os.environ.get("RANK", "0")), world
