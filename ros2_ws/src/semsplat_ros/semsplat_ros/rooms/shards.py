@@ -1,0 +1,209 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Training shards: folders of plain .npy files that can be memory-mapped.
+
+A shard ``shard_000012/`` holds n pairs; pixels are those of the 160x128 image:
+
+=====================  ==================  ====================================================
+rgb                    u1 [n,2,128,160,3]  area-downsampled from twice the size
+depth                  f2 [n,2,128,160]    metres along the optical axis
+instance               u1 [n,2,128,160]    index into the room's instances
+instance_class         u1 [n,80]           index into CLASSES, 255 = no such instance
+intrinsics             f4 [n,2,3,3]        pixels; pixel centres at +0.5
+first_from_second      f4 [n,4,4]          pose of the second camera in the first one's frame
+world_from_first       f4 [n,4,4]
+stereo                 ?  [n]              rectified, the second camera at the right
+room                   i8 [n]              seed of the room
+boxes                  f4 [n,80,7]         world: centre, half size, yaw; 0 = no such instance
+inverse_depth_cue      f2 [n,2,128,160]    1/m from stereo matching, 0 = unknown or a free pair
+=====================  ==================  ====================================================
+
+``shard.json`` says how it was made.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy.random import Generator
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.geometry.stereo import inverse_depth_cue
+from semsplat_ros.rooms.builder import CLASSES
+from semsplat_ros.rooms.layout import EVALUATION_SEEDS, MAX_INSTANCES, Room
+from semsplat_ros.rooms.pairs import Pair, PairSampler
+from semsplat_ros.rooms.renderer import RoomRenderer, intrinsics_of
+
+FORMAT = 1
+HEIGHT, WIDTH = 128, 160
+ROOMS_PER_SHARD = 13
+PAIRS_PER_ROOM = 12
+NAMES = (
+    "rgb",
+    "depth",
+    "instance",
+    "instance_class",
+    "intrinsics",
+    "first_from_second",
+    "world_from_first",
+    "stereo",
+    "room",
+    "boxes",
+    "inverse_depth_cue",
+)
+PAIR_STREAM = 1
+"""Pairs are drawn from default_rng([room seed, PAIR_STREAM]), apart from what furnished the room."""
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """Where a shard is."""
+    return folder / f"shard_{index:06d}"
+
+
+def check_seeds(first: int, count: int, validation: bool) -> None:
+    """Keep training and evaluation apart.
+
+    Raises:
+        SemsplatError: ``INVALID_ARGUMENT`` if training would use rooms kept for evaluation, or the reverse.
+    """
+    if first < 0 or count < 1:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"seeds {first}..{first + count - 1} were asked for; seeds are 0 or more and at least one is needed",
+        )
+    if validation and first < EVALUATION_SEEDS:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"a validation set from seed {first} was asked for; it takes seeds from {EVALUATION_SEEDS} up",
+        )
+    if not validation and first + count > EVALUATION_SEEDS:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"seeds {first}..{first + count - 1} reach rooms kept for evaluation ({EVALUATION_SEEDS} and up): "
+            "take lower seeds, or ask for a validation set",
+        )
+
+
+def write_shard(
+    folder: Path,
+    index: int,
+    first_seed: int,
+    validation: bool = False,
+    rooms: int = ROOMS_PER_SHARD,
+    pairs_per_room: int = PAIRS_PER_ROOM,
+) -> int:
+    """Make shard `index` from rooms ``first_seed + index * rooms`` on, unless it is there. A reader sees only
+    whole shards.
+
+    Returns:
+        The number of pairs it holds.
+
+    Raises:
+        SemsplatError: ``INVALID_ARGUMENT`` from :func:`check_seeds`; ``INTERNAL`` if no pair was found.
+    """
+    start = first_seed + index * rooms
+    check_seeds(start, rooms, validation)
+    target = shard_path(folder, index)
+    if target.exists():
+        return len(np.load(target / "room.npy", mmap_mode="r"))
+    samples: list[dict[str, np.ndarray]] = []
+    for seed in range(start, start + rooms):
+        samples += room_samples(seed, pairs_per_room)
+    if not samples:
+        raise SemsplatError(
+            ErrorCode.INTERNAL, f"rooms {start}..{start + rooms - 1} gave no pair at all: take other seeds"
+        )
+    temporary = folder / f".{target.name}.{os.getpid()}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for name in NAMES:
+        np.save(temporary / f"{name}.npy", np.stack([sample[name] for sample in samples]))
+    about = {"format": FORMAT, "first_seed": start, "rooms": rooms, "pairs": len(samples), "classes": CLASSES}
+    (temporary / "shard.json").write_text(json.dumps(about, indent=1))
+    try:
+        temporary.rename(target)
+    except OSError:
+        shutil.rmtree(temporary)
+        if not target.exists():
+            raise
+    return len(samples)
+
+
+def read_shard(path: Path) -> dict[str, np.ndarray]:
+    """Memory-map a shard: name -> array, see the table above.
+
+    Raises:
+        SemsplatError: ``BAD_FILE`` if a file is missing or the format is another one.
+    """
+    try:
+        about = json.loads((path / "shard.json").read_text())
+        arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r") for name in NAMES}
+    except (OSError, ValueError) as error:
+        raise SemsplatError(ErrorCode.BAD_FILE, f"{path} is not a whole shard ({error}): make it again") from error
+    if about.get("format") != FORMAT:
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"{path} has format {about.get('format')}, this version reads {FORMAT}: make it again"
+        )
+    return arrays
+
+
+def room_samples(seed: int, count: int) -> list[dict[str, np.ndarray]]:
+    """Up to `count` pairs of one room, as :data:`NAMES` says, without the leading dimension."""
+    room = Room(seed)
+    classes = np.full(MAX_INSTANCES, 255, np.uint8)
+    classes[: len(room.instances)] = room.class_ids
+    boxes = np.zeros((MAX_INSTANCES, 7), np.float32)
+    boxes[: len(room.instances)] = room.oriented_boxes()
+    rng = np.random.default_rng([seed, PAIR_STREAM])
+    samples = []
+    with RoomRenderer(room, 2 * HEIGHT, 2 * WIDTH, shadow_size=512) as renderer:
+        sampler = PairSampler(renderer, rng, height=HEIGHT, width=WIDTH)
+        for _ in range(count):
+            pair = sampler.sample()
+            if pair is None:
+                continue
+            sample = _pair_sample(renderer, pair, rng)
+            if sample is not None:
+                shared = {"instance_class": classes, "boxes": boxes, "room": np.int64(seed)}
+                samples.append(sample | shared)
+    return samples
+
+
+def _pair_sample(renderer: RoomRenderer, pair: Pair, rng: Generator) -> dict[str, np.ndarray] | None:
+    """The part of a sample that is the pair's own; None if the picture is too dark, too bright or empty."""
+    large: list[UInt8[np.ndarray, "hh ww 3"]] = []
+    small = []
+    for pose, fovy in zip(pair.world_from_camera, pair.fovy, strict=True):
+        large.append(renderer.color(pose, fovy, 2 * HEIGHT, 2 * WIDTH))
+        small.append(cv2.resize(large[-1], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
+        if not 0.18 < small[-1].mean() / 255 < 0.85 or small[-1].std() / 255 < 0.06:
+            return None
+    cue = np.zeros((2, HEIGHT, WIDTH), np.float32)
+    if pair.stereo:
+        cue = _cue(large, intrinsics_of(pair.fovy[0], 2 * HEIGHT, 2 * WIDTH), pair.baseline, rng)
+    return {
+        "rgb": np.stack(small),
+        "depth": np.stack([frame.depth for frame in pair.frames]).astype(np.float16),
+        "instance": np.stack([frame.instance for frame in pair.frames]),
+        "intrinsics": np.stack([intrinsics_of(fovy, HEIGHT, WIDTH) for fovy in pair.fovy]),
+        "first_from_second": pair.first_from_second.astype(np.float32),
+        "world_from_first": pair.world_from_camera[0].astype(np.float32),
+        "stereo": np.bool_(pair.stereo),
+        "inverse_depth_cue": cue.astype(np.float16),
+    }
+
+
+def _cue(
+    images: list[np.ndarray], intrinsics: np.ndarray, baseline: float, rng: Generator
+) -> Float32[np.ndarray, "2 h w"]:
+    """What stereo matching finds in these pictures with the noise and unequal gain of real cameras."""
+    sigma, gains = rng.uniform(0, 6), 1 + rng.uniform(-0.025, 0.025, 2)
+    noisy = []
+    for image, gain in zip(images, gains, strict=True):
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(sigma)
+        noisy.append(np.clip(image * np.float32(gain) + noise + 0.5, 0, 255).astype(np.uint8))
+    return inverse_depth_cue(noisy[0], noisy[1], intrinsics, baseline).astype(np.float32)
