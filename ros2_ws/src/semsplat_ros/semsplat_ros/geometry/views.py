@@ -1,0 +1,158 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of any size to the views that a model takes: central crop, area resize, intrinsics with them."""
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.scene import Crop, IntrinsicsSource, Views
+
+MIN_SIDE = 16
+"""Pixels; a smaller picture is a mistake."""
+
+
+def central_crop(height: int, width: int, network_height: int, network_width: int) -> Crop:
+    """The largest central rectangle of an image that has the network's aspect ratio, to whole pixels."""
+    across = min(width, round(height * network_width / network_height))
+    down = min(height, round(width * network_height / network_width))
+    return Crop(
+        original_height=height,
+        original_width=width,
+        left=(width - across) // 2,
+        top=(height - down) // 2,
+        width=across,
+        height=down,
+        network_height=network_height,
+        network_width=network_width,
+    )
+
+
+def prepare_views(
+    pictures: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
+    image_size: tuple[int, int],
+    *,
+    stereo_factor: int = 0,
+    intrinsics: tuple[Float[Tensor, "3 3"] | None, ...] = (None, None),
+    intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER,
+    baseline: float | None = None,
+    stamps_ns: tuple[int, ...] = (),
+    frame: str = "",
+) -> Views:
+    """Crop and resize pictures to a model's size. Everything stays on the CPU.
+
+    Args:
+        pictures: RGB uint8, one for each view, first view first; sizes may differ.
+        image_size: height and width of the network image.
+        stereo_factor: how many times finer `stereo_images` are; 0 = none. They are made where a baseline
+            is given.
+        intrinsics: of the original pictures, in pixels; where only one is known it is taken for the
+            others of the same size too (one rig, one make of camera), else all are estimated.
+        intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are used.
+        baseline: metres along +x between the views if the pair is rectified and it is known, else None.
+        stamps_ns: acquisition times, one for each view.
+        frame: name of the first camera's optical frame.
+
+    Raises:
+        SemsplatError: INVALID_ARGUMENT for pictures that are no RGB uint8 images of at least 16 x 16
+            pixels, for a baseline that is not a positive number, for a rectified pair of two sizes and
+            for intrinsics without a positive focal length.
+    """
+    for picture in pictures:
+        _check_picture(picture)
+    crops = tuple(central_crop(*p.shape[:2], *image_size) for p in pictures)
+    if baseline is not None:
+        _check_baseline(baseline, pictures)
+    height, width = image_size
+    known = _complete(intrinsics, pictures)
+    stereo = None
+    if stereo_factor > 0 and baseline is not None:
+        stereo = _resize(pictures, crops, height * stereo_factor, width * stereo_factor)
+    return Views(
+        images=_resize(pictures, crops, height, width),
+        crops=crops,
+        intrinsics=None
+        if known is None
+        else torch.stack([crop.to_network(k) for crop, k in zip(crops, known, strict=True)]),
+        intrinsics_source=IntrinsicsSource.ESTIMATED if known is None else intrinsics_source,
+        rectified_baseline=baseline,
+        stereo_images=stereo,
+        stamps_ns=stamps_ns,
+        frame=frame,
+    )
+
+
+def _resize(
+    pictures: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
+    crops: tuple[Crop, ...],
+    height: int,
+    width: int,
+) -> Float[Tensor, "v 3 {height} {width}"]:
+    out = np.empty((len(pictures), height, width, 3), np.uint8)
+    for target, picture, crop in zip(out, pictures, crops, strict=True):
+        part = picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        # Area averaging is right for shrinking only; OpenCV's enlarges to blocks.
+        shrinks = crop.width >= width
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        cv2.resize(part, (width, height), dst=target, interpolation=how)
+    return torch.from_numpy(out).permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def _complete(
+    intrinsics: tuple[Float[Tensor, "3 3"] | None, ...],
+    pictures: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
+) -> list[Float[Tensor, "3 3"]] | None:
+    """Intrinsics for every picture, or None if they cannot be had for all."""
+    if len(intrinsics) != len(pictures):
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"{len(intrinsics)} intrinsics for {len(pictures)} pictures given; give one for each or None",
+        )
+    by_size: dict[tuple[int, ...], Tensor] = {}
+    for k, picture in zip(intrinsics, pictures, strict=True):
+        if k is not None:
+            _check_intrinsics(k)
+            by_size.setdefault(picture.shape[:2], k.float())
+    out = []
+    for k, picture in zip(intrinsics, pictures, strict=True):
+        chosen = by_size.get(picture.shape[:2]) if k is None else k.float()
+        if chosen is None:
+            return None
+        out.append(chosen)
+    return out
+
+
+def _check_picture(picture: np.ndarray) -> None:
+    shape, kind = picture.shape, picture.dtype
+    if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < MIN_SIDE:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"a picture of shape {shape} and type {kind} given; give RGB uint8 [height, width, 3] of at "
+            f"least {MIN_SIDE} x {MIN_SIDE} pixels",
+        )
+
+
+def _check_baseline(baseline: float, pictures: tuple[np.ndarray, ...]) -> None:
+    if not (np.isfinite(baseline) and baseline > 0.0):
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"baseline {baseline} given; it is metres along +x and positive, or None if unknown",
+        )
+    sizes = {p.shape[:2] for p in pictures}
+    if len(sizes) > 1:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"a baseline was given for pictures of the sizes {sorted(sizes)}; the pictures of a rectified "
+            "pair have one size: give no baseline or rectify them",
+        )
+
+
+def _check_intrinsics(k: Float[Tensor, "3 3"]) -> None:
+    if not (bool(torch.isfinite(k).all()) and float(k[0, 0]) > 0.0 and float(k[1, 1]) > 0.0):
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"intrinsics {k.tolist()} given; focal lengths are positive pixels, give None if unknown",
+        )

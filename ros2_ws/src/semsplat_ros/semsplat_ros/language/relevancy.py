@@ -1,0 +1,107 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""How much a text means each Gaussian, 0..1, for models with open and with closed language."""
+
+import threading
+import weakref
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfile, TextEncoder
+from semsplat_ros.language.routing import ClassRouter
+from semsplat_ros.scene import SemanticField, Vocabulary
+
+CANONICAL_PHRASES = ("object", "things", "stuff", "texture")
+"""What a text must beat (LERF paper)."""
+LERF_TEMPERATURE = 10.0
+OPEN_CALIBRATION = Calibration((0.5, 1.0), (0.0, 1.0))
+"""A relevancy of 0.5 is one that says no more than the canonical phrases do."""
+
+
+class Relevancy:
+    """Scores texts against the semantic fields of one model. Safe to call from any thread.
+
+    Args:
+        profile: what the model's language is like.
+        encoder: text to the space of its semantic fields.
+    """
+
+    def __init__(self, profile: LanguageProfile, encoder: TextEncoder) -> None:
+        self.profile = profile
+        self._encoder = encoder
+        self._router = ClassRouter(profile, encoder) if self._closed else None
+        self._lock = threading.Lock()
+        self._last: tuple[weakref.ref, Tensor] | None = None
+
+    @property
+    def calibration(self) -> Calibration:
+        """From pooled scores to the scores that users see."""
+        if self.profile.calibration is not None:
+            return self.profile.calibration
+        return Calibration() if self._closed else OPEN_CALIBRATION
+
+    def score(self, field: SemanticField, text: str) -> Float[Tensor, " n"]:
+        """Relevancy of a text for every Gaussian, 0..1, on the CPU.
+
+        Open language: LERF paper, section 3.3, the least over the canonical phrases of
+        sigmoid(10 (f.q - f.n)). Closed language: the probability of each class at the Gaussian, summed
+        with the weights that :class:`semsplat_ros.language.routing.ClassRouter` gives to the text.
+
+        Raises:
+            SemsplatError: NO_LANGUAGE_MODEL if the text needs an encoder that cannot be loaded.
+        """
+        if self._router is not None:
+            return self._class_probabilities(field) @ self._router.weights(text)
+        phrases = self._encoder.encode([text, *CANONICAL_PHRASES])
+        cosines = _similarity(field, phrases)
+        margin = cosines[:, 0] - cosines[:, 1:].amax(1)
+        return torch.sigmoid(LERF_TEMPERATURE * margin)
+
+    def similarity(self, field: SemanticField, text: str) -> Float[Tensor, " n"]:
+        """Plain cosine of a text with every Gaussian, -1..1, on the CPU."""
+        return _similarity(field, self.embed_labels([text]))[:, 0]
+
+    def embed_labels(self, labels: list[str]) -> Float[Tensor, "l d"]:
+        """Unit embeddings of labels; a trained class has the one it was trained with."""
+        if self._router is None:
+            return self._encoder.encode(labels)
+        return self._router.embed(labels)
+
+    def probabilities(self, field: SemanticField, vocabulary: Vocabulary) -> Float[Tensor, "n l"]:
+        """Probability of each label but "unlabelled" at every Gaussian, on the CPU; rows sum to 1 at most.
+
+        Open language: softmax over the labels of temperature times cosine. Closed language: as in
+        :meth:`score`; a label far from all classes gets nothing.
+        """
+        if self._router is None:
+            cosines = _similarity(field, vocabulary.embeddings)
+            return torch.softmax(self.profile.temperature * cosines, 1)
+        classes = self._class_probabilities(field)
+        labels = vocabulary.labels[1:]
+        if labels == self.profile.class_names:
+            return classes
+        shares = torch.stack([self._router.weights(label) for label in labels], 1)
+        # Two names of one class share its probability: a vocabulary's rows stay below 1.
+        return classes @ (shares / shares.sum(1, keepdim=True).clamp_min(1.0))
+
+    @property
+    def _closed(self) -> bool:
+        return self.profile.kind is LanguageKind.CLOSED_SET
+
+    def _class_probabilities(self, field: SemanticField) -> Float[Tensor, "n c"]:
+        """Kept for the field asked last: a scene is queried more often than it changes."""
+        with self._lock:
+            if self._last is not None and self._last[0]() is field:
+                return self._last[1]
+        cosines = _similarity(field, self.profile.class_embeddings)
+        probabilities = torch.softmax(self.profile.temperature * cosines, 1)
+        with self._lock:
+            self._last = (weakref.ref(field), probabilities)
+        return probabilities
+
+
+def _similarity(field: SemanticField, text: Float[Tensor, "t d"]) -> Float[Tensor, "n t"]:
+    with torch.inference_mode():
+        return field.similarity(text).float().cpu()

@@ -1,0 +1,78 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which objects of a perception a text means."""
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from semsplat_ros.language.relevancy import Relevancy
+from semsplat_ros.objects.cells import gaussian_weights, numpy_of
+from semsplat_ros.objects.labels import group_means
+from semsplat_ros.scene import Match, Perception, QueryResult
+
+
+def rank(
+    perception: Perception,
+    relevancy: Relevancy,
+    text: str,
+    concept: str,
+    top_k: int,
+    min_score: float,
+) -> QueryResult:
+    """Matches for a concept, best first.
+
+    Args:
+        perception: its scene has semantics.
+        relevancy: of the model that made the scene.
+        text: as it was asked.
+        concept: what the text names.
+        top_k: at most this many matches.
+        min_score: 0..1; below, an object does not count as found.
+    """
+    instances = perception.instances
+    if not instances:
+        return QueryResult(text, concept, (), False, f"no '{concept}': no object is in view")
+    field = perception.scene.semantics
+    group = numpy_of(perception.instance_ids)
+    weight = gaussian_weights(perception.scene.gaussians)
+    raw = pool_scores(numpy_of(relevancy.score(field, concept)), group, weight, len(instances))
+    cosine = numpy_of(relevancy.similarity(field, concept))
+    similarity = group_means(cosine[:, None], group, weight, len(instances))[:, 0]
+    scores = np.array([relevancy.calibration(float(value)) for value in raw])
+    # Ties (a saturated calibration) are settled by the raw score, then by size.
+    order = np.lexsort((np.arange(len(scores)), -raw, -scores))
+    found = bool(scores[order[0]] >= min_score)
+    chosen = [i for i in order[:top_k] if scores[i] >= min_score] if found else [order[0]]
+    matches = tuple(
+        Match(instances[i], float(scores[i]), float(np.clip(similarity[i], -1.0, 1.0)))
+        for i in chosen
+    )
+    if found:
+        return QueryResult(text, concept, matches, True)
+    best = matches[0]
+    name = best.instance.label or f"object {best.instance.id}"
+    message = f"no '{concept}' above {min_score:.2f}; best was '{name}' {best.score:.2f}"
+    return QueryResult(text, concept, matches, False, message)
+
+
+def pool_scores(
+    score: Float[ndarray, " n"],
+    group: Int[ndarray, " n"],
+    weight: Float[ndarray, " n"],
+    count: int,
+) -> Float[ndarray, " k"]:
+    """One score for each object 1 .. count: the weighted mean over its half that scores highest.
+
+    The rim of an object takes on what lies behind it; the mean over all of it would punish small ones.
+    """
+    inside = np.flatnonzero(group > 0)
+    # One key for both: by group, inside a group from the highest score (0..1) down.
+    order = inside[np.argsort(2.0 * group[inside] - score[inside], kind="stable")]
+    ends = np.cumsum(np.bincount(group[inside], minlength=count + 1))
+    pooled = np.zeros(count)
+    for i in range(count):
+        half = order[ends[i] : ends[i] + -(-(ends[i + 1] - ends[i]) // 2)]
+        if len(half):
+            pooled[i] = np.average(score[half], weights=weight[half])
+    return pooled.clip(0.0, 1.0)
