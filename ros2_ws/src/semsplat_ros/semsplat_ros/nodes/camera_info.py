@@ -1,14 +1,15 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""``sensor_msgs/CameraInfo`` to the intrinsics of the picture that was received, and to a stereo baseline.
+"""``sensor_msgs/CameraInfo`` to the intrinsics of a received picture, and to a stereo baseline.
 
-CameraInfo is optional, often stale and often wrong, so every reading says what was taken or why nothing
-was. Rules (CameraInfo.msg, REP 104):
+CameraInfo is optional, often stale and often wrong, so every reading says what was taken or why
+nothing was. Rules (CameraInfo.msg, REP 104):
 
 * K belongs to raw images, P to rectified ones. An image counts as rectified if its topic says so
-  (:func:`is_rectified_topic`). Where the one that is due is all zero, the other stands in if the lens has
-  no distortion, since then both describe the same picture.
-* K and P refer to the full sensor of `width` x `height`; the picture is its region of interest, binned.
+  (:func:`is_rectified_topic`). Where the one that is due is all zero, the other stands in if the
+  lens has no distortion, since then both describe the same picture.
+* K and P refer to the full sensor of `width` x `height`; the picture is its region of interest,
+  binned.
 * A picture of another size is taken as scaled only if its sides have the same ratio, otherwise the
   CameraInfo is ignored: it belongs to another mode of the camera.
 * ROS and OpenCV put the centre of the first pixel at 0, this package puts it at 0.5
@@ -41,11 +42,11 @@ class CameraReading:
     """Intrinsics of one received picture."""
 
     intrinsics: Matrix | None
-    """Pixels of the received picture, centre of the first pixel at 0.5; None if CameraInfo is of no use."""
+    """Pixels of the received picture, first pixel centre at 0.5; None if CameraInfo is no use."""
     reason: str
     """What was used, or why nothing was."""
     distorted: bool = False
-    """True if the picture is raw and the lens bends lines, so that intrinsics alone are approximate."""
+    """True if the picture is raw and the lens bends lines: intrinsics alone are approximate."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class RigReading:
     baseline: float | None
     """Metres between the cameras, > 0; None if unknown."""
     rectified: bool
-    """True if a point lies in the same row of both pictures and the second camera is at +x of the first."""
+    """True if points keep their row and the second camera is at +x of the first."""
     reason: str
     """Where the baseline came from, or why there is none; why the pair is not rectified."""
     swapped: bool = False
@@ -65,7 +66,7 @@ class RigReading:
 
 
 def is_rectified_topic(topic: str) -> bool:
-    """True if a name on the way says "rect" or "rectified": ``left/image_rect_color``, not ``direct/image``."""
+    """True if a part of the name is "rect": ``left/image_rect_color``, not ``direct/image``."""
     return _RECTIFIED_NAME.search(topic) is not None
 
 
@@ -128,16 +129,18 @@ def read_rig(
     left_rectified_topic: bool,
     right_rectified_topic: bool,
 ) -> RigReading:
-    """Baseline of a stereo pair from P (``P[3] = -fx * B`` in the right camera) and whether it is rectified.
+    """Baseline of a stereo pair and whether it is rectified.
 
-    Either sign of P[3] gives the baseline; the unusual one means that the topics (or the sign) are swapped, and
-    then the pair does not count as rectified, because matching along rows needs to know the direction.
+    The baseline B is in P (``P[3] = -fx * B`` in the right camera). Either sign of P[3] gives it;
+    the unusual one means that the topics (or the sign) are swapped, and then the pair does not
+    count as rectified, because matching along rows needs to know the direction.
     """
     left, right = _projection(left_info), _projection(right_info)
     if left is None or right is None:
         side = "left" if left is None else "right"
         return RigReading(None, False, f"{side} CameraInfo has no usable P")
-    # Position of the right camera's centre in the left camera, in the rectified frame that both share.
+    # Position of the right camera's centre in the left camera, in the rectified frame that both
+    # share.
     with np.errstate(over="ignore", invalid="ignore"):
         offset_x = float(left[0, 3] / left[0, 0] - right[0, 3] / right[0, 0])
         offset_y = float(left[1, 3] / left[1, 1] - right[1, 3] / right[1, 1])
@@ -189,7 +192,7 @@ def _matrix(info: CameraInfo, rectified: bool) -> tuple[Matrix | None, str, str]
 
 
 def _window(info: CameraInfo) -> tuple[tuple[int, int, int, int] | None, str]:
-    """Left, top, width, height of the captured region in full-sensor pixels, or what is wrong with it."""
+    """Left, top, width, height of the captured region in full-sensor pixels, or what is wrong."""
     if info.width == 0 or info.height == 0:
         return None, "CameraInfo has no width and height, ignored"
     roi = info.roi
@@ -256,7 +259,7 @@ def _geometry(info: CameraInfo) -> tuple[int, ...]:
 
 
 def _raw_is_rectified(info: CameraInfo) -> bool:
-    """True if rectification would not move a pixel: no distortion, R is the identity, K equals P."""
+    """True if rectification would move no pixel: no distortion, R the identity, K equal to P."""
     k = np.asarray(info.k, np.float64).reshape(3, 3)
     p = np.asarray(info.p, np.float64).reshape(3, 4)[:, :3]
     r = np.asarray(info.r, np.float64).reshape(3, 3)

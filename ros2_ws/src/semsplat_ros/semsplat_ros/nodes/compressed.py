@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""JPEG and PNG files of ``sensor_msgs/CompressedImage``: the size is read before anything is decoded."""
+"""JPEG and PNG files of ``sensor_msgs/CompressedImage``; the size is read before decoding."""
 
 import struct
 
@@ -38,13 +38,14 @@ def compressed_size(data: bytes) -> tuple[int, int]:
 
 
 def decode_file(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of a JPEG or PNG file; 16-bit PNG keeps its high bytes, grey becomes three equal channels.
+    """RGB pixels of a JPEG or PNG file.
 
+    16-bit PNG keeps its high bytes, grey becomes three equal channels.
     The EXIF orientation is ignored: CameraInfo describes the sensor's rows, not the photograph's.
 
     Raises:
-        SemsplatError: BAD_FILE if the file cannot be decoded, INVALID_ARGUMENT if it is larger than
-            `max_pixels` or empty; checked before memory for the picture is taken.
+        SemsplatError: BAD_FILE if the file cannot be decoded, INVALID_ARGUMENT if it is larger
+            than `max_pixels` or empty; checked before memory for the picture is taken.
     """
     height, width = compressed_size(data)
     check_image_size(height, width, max_pixels)
@@ -113,8 +114,9 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 def _whole_jpeg(data: bytes, scan: int, size: tuple[int, int] | None) -> tuple[int, int]:
     """The size, if the scan that begins at byte `scan` has an end.
 
-    Old OpenCV versions decode a cut-off file to a picture that is half grey, so it is refused here.
-    Inside a scan ff is always followed by 00 or a restart marker, so ff d9 cannot be picture data.
+    Old OpenCV versions decode a cut-off file to a picture that is half grey, so it is refused
+    here. Inside a scan ff is always followed by 00 or a restart marker, so ff d9 cannot be picture
+    data.
     """
     if size is None:
         raise SemsplatError(

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``sensor_msgs/Image`` and ``CompressedImage`` to RGB uint8 arrays.
 
-Everything that arrives is checked here before it is used. A picture that cannot be used is refused with
-a :class:`SemsplatError` whose sentence names the sizes; nothing else is raised, whatever the bytes are.
-All functions are thread-safe and keep no state.
+Everything that arrives is checked here before it is used. A picture that cannot be used is refused
+with a :class:`SemsplatError` whose sentence names the sizes; nothing else is raised, whatever the
+bytes are. All functions are thread-safe and keep no state.
 """
 
 import functools
@@ -72,9 +72,9 @@ def _mono16(rows: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
 
 
-# The names are those of sensor_msgs/image_encodings.hpp. Bayer names give the upper left 2 x 2 pixels in
-# reading order; OpenCV's older names (COLOR_BayerBG2RGB for rggb) give the second row's, so the newer
-# four-letter ones are used.
+# The names are those of sensor_msgs/image_encodings.hpp. Bayer names give the upper left 2 x 2
+# pixels in reading order; OpenCV's older names (COLOR_BayerBG2RGB for rggb) give the second row's,
+# so the newer four-letter ones are used.
 ENCODINGS: dict[str, Encoding] = {
     "rgb8": Encoding(3, _rgb8),
     "bgr8": Encoding(3, _cvt(cv2.COLOR_BGR2RGB, 3)),
@@ -117,8 +117,8 @@ def decode_compressed(message: CompressedImage, max_pixels: int) -> Pixels:
     """RGB pixels of a JPEG or PNG file; its own signature decides, not the `format` field.
 
     Raises:
-        SemsplatError: BAD_FILE if it is neither or is cut off or corrupt, INVALID_ARGUMENT if the header
-            declares no pixels or more than `max_pixels` (checked before decoding) or the
+        SemsplatError: BAD_FILE if it is neither or is cut off or corrupt, INVALID_ARGUMENT if the
+            header declares no pixels or more than `max_pixels` (checked before decoding) or the
             message is a compressedDepth image.
     """
     return decode_file(_file_bytes(message), max_pixels)
@@ -127,16 +127,19 @@ def decode_compressed(message: CompressedImage, max_pixels: int) -> Pixels:
 def decode_image(message: Image, max_pixels: int) -> Pixels:
     """RGB pixels of a raw image.
 
-    16-bit grey is scaled to 8 bit; YUV is ITU-R BT.601 with limited range; Bayer patterns are interpolated.
-    An rgb8 image without padding is returned as a view of the message's own data, not copied.
+    16-bit grey is scaled to 8 bit; YUV is ITU-R BT.601 with limited range; Bayer patterns are
+    interpolated. An rgb8 image without padding is returned as a view of the message's own data,
+    not copied.
 
     Args:
-        message: encoding of :data:`ENCODINGS`, or any that cv_bridge converts where it is installed.
+        message: encoding of :data:`ENCODINGS`, or any that cv_bridge converts where it is
+            installed.
         max_pixels: more are refused before anything is allocated.
 
     Raises:
-        SemsplatError: INVALID_ARGUMENT for an unsupported encoding, an empty or too large image, an odd
-            size where the format needs an even one, a step or data length that does not fit the size.
+        SemsplatError: INVALID_ARGUMENT for an unsupported encoding, an empty or too large image,
+            an odd size where the format needs an even one, a step or data length that does not fit
+            the size.
     """
     stride = validate_image(message, max_pixels)
     encoding = ENCODINGS.get(message.encoding)
@@ -186,14 +189,15 @@ def validate_image(message: Image, max_pixels: int) -> int:
     row_bytes = width * encoding.bytes_per_pixel
     rows = encoding.rows(height)
     if encoding.half_height_chroma and 2 * step == 3 * width and length == step * height:
-        # Some drivers spread the planes over `height` rows so that step * height is the data length.
+        # Some drivers spread the planes over `height` rows so that step * height is the data
+        # length.
         step = width
     _check_length(message, step, rows, row_bytes, length)
     return step
 
 
 def _check_length(message: Image, step: int, rows: int, row_bytes: int, length: int) -> None:
-    """Refuse a step below `row_bytes` and data that is not `rows` rows; the last may lack its padding."""
+    """Refuse a step below `row_bytes` and data that is not `rows` rows (the last may be unpadded)."""
     what = f"image {message.width} x {message.height} {message.encoding}"
     if step < row_bytes:
         raise SemsplatError(
@@ -232,7 +236,7 @@ def _file_bytes(message: CompressedImage) -> bytes:
 
 @functools.cache
 def _cv_bridge() -> tuple[Any, str]:
-    """cv_bridge's converter, or None and why it cannot be had. Imported once, and only if needed."""
+    """The converter of cv_bridge, or None and why not. Imported once, and only if it is needed."""
     try:
         return importlib.import_module("cv_bridge").CvBridge(), ""
     except Exception as error:  # built for another numpy it raises more than ImportError

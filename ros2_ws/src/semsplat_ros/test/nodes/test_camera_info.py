@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""CameraInfo to intrinsics and baseline: geometry against pictures that carry their own coordinates."""
+"""CameraInfo to intrinsics and baseline, against pictures that carry their own coordinates."""
 
 import math
 
@@ -37,7 +37,7 @@ def stereo(baseline: float = 0.12, fx: float = 500.0, **changes) -> tuple[Camera
     return camera_info(fx, **changes), camera_info(fx, tx=-fx * baseline, **changes)
 
 
-# --- intrinsics ------------------------------------------------------------------------------------
+# --- intrinsics ---
 
 
 def test_raw_pictures_take_k_and_rectified_ones_p():
@@ -97,8 +97,10 @@ def test_the_other_matrix_stands_in_only_without_distortion(rectified):
 def test_binning_region_and_scale_against_a_picture_of_coordinates(
     binning, offset, size, zoom, focal, use_roi
 ):
-    """The full picture holds each pixel's own coordinates; what is left of it after cropping, binning and
-    shrinking must be seen along the same rays."""
+    """The full picture holds each pixel's own coordinates.
+
+    What is left of it after cropping, binning and shrinking must be seen along the same rays.
+    """
     bin_x, bin_y = (max(b, 1) for b in binning)
     shrink_x, shrink_y = bin_x * zoom, bin_y * zoom
     width, height = size[0] * shrink_x, size[1] * shrink_y
@@ -220,7 +222,7 @@ def test_the_two_pixel_conventions_are_inverse():
     assert k[0, 2] == 320.0
 
 
-# --- baseline --------------------------------------------------------------------------------------
+# --- baseline ---
 
 
 @pytest.mark.parametrize("rectified_topics", [True, False])

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Image messages to RGB: round trips through encoders written here, and refusals of everything broken."""
+"""Image messages to RGB: round trips through encoders written here, refusals of what is broken."""
 
 import array
 import struct
@@ -268,7 +268,7 @@ def test_data_that_is_no_buffer_is_refused():
     assert "list" in refusal(message).message
 
 
-# --- files -----------------------------------------------------------------------------------------
+# --- files ---
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -395,7 +395,7 @@ def test_a_corrupt_png_is_refused():
     assert "80 x 60" in error.message
 
 
-# --- fuzz ------------------------------------------------------------------------------------------
+# --- fuzz ---
 
 
 def decodes_or_refuses(message: Image | CompressedImage) -> None:
