@@ -33,6 +33,9 @@ SYSTEMS: dict[str, Entry] = {
     "spatialsplat-givenlang": Entry(f"{_HERE}.spatialsplat", "spatialsplat_given_language"),
     "noposplat": Entry(f"{_HERE}.spatialsplat", "noposplat"),
     "noposplat-3views": Entry(f"{_HERE}.spatialsplat", "noposplat"),
+    "dust3r": Entry(f"{_HERE}.dust3r", "dust3r"),
+    "splatt3r": Entry(f"{_HERE}.dust3r", "splatt3r"),
+    "geometry": Entry(f"{_HERE}.geometry", "geometry"),
     "clip": Entry(f"{_HERE}.clip", "clip", ("clip/",)),
 }
 
