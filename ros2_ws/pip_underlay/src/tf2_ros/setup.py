@@ -18,6 +18,6 @@ setup(
     zip_safe=False,
     maintainer="the semsplat authors",
     maintainer_email="semsplat@users.noreply.github.com",
-    description="Transform buffer, listener and broadcasters with the interface of tf2_ros, for machines without a ROS installation.",
+    description="Transform buffer, listener, broadcasters, for machines without ROS.",
     license="Apache-2.0",
 )

@@ -12,13 +12,13 @@ class SimpleFilter:
     def __init__(self) -> None:
         self.callbacks: dict[int, tuple[Callable[..., None], tuple[Any, ...]]] = {}
 
-    def registerCallback(self, cb: Callable[..., None], *args: Any) -> int:  # noqa: N802
+    def registerCallback(self, cb: Callable[..., None], *args: Any) -> int:
         """Call `cb(*messages, *args)` for each output; returns the number of the connection."""
         connection = len(self.callbacks)
         self.callbacks[connection] = (cb, args)
         return connection
 
-    def signalMessage(self, *msg: Any) -> None:  # noqa: N802
+    def signalMessage(self, *msg: Any) -> None:
         """Pass one output on to every registered callback, in the order of registration."""
         for callback, args in list(self.callbacks.values()):
             callback(*msg, *args)
@@ -39,7 +39,7 @@ class Subscriber(SimpleFilter):
         """Pass a received message on."""
         self.signalMessage(msg)
 
-    def getTopic(self) -> str:  # noqa: N802
+    def getTopic(self) -> str:
         """The topic as it was given."""
         return self.topic
 

@@ -7,12 +7,11 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from message_filters.simple_filter import SimpleFilter
 from rclpy.clock import ROSClock
 from rclpy.duration import Duration
 from rclpy.logging import get_logger
 from rclpy.time import Time
-
-from message_filters.simple_filter import SimpleFilter
 
 
 def _nanoseconds(stamp: Any) -> int:
@@ -34,7 +33,7 @@ class TimeSynchronizer(SimpleFilter):
         self.lock = threading.Lock()
         self.connectInput(fs)
 
-    def connectInput(self, fs: Sequence[SimpleFilter]) -> None:  # noqa: N802
+    def connectInput(self, fs: Sequence[SimpleFilter]) -> None:
         """Take the messages of the filters `fs` from now on."""
         self.queues: list[dict[int, Any]] = [{} for _ in fs]
         self.input_connections = [

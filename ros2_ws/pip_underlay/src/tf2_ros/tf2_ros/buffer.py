@@ -12,7 +12,6 @@ from rclpy.duration import Duration
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.time import Time
-
 from tf2_ros.rigid import Rigid
 from tf2_ros.tree import FrameTree, Sample, TransformException
 

@@ -19,7 +19,7 @@ class StaticTransformBroadcaster:
         self._sent: dict[str, TransformStamped] = {}
 
     # The name is tf2's.
-    def sendTransform(  # noqa: N802
+    def sendTransform(
         self, transform: TransformStamped | Iterable[TransformStamped]
     ) -> None:
         """Publish one transform or several, together with all that were sent before."""

@@ -17,7 +17,7 @@ class TransformBroadcaster:
         self.pub_tf = node.create_publisher(TFMessage, "/tf", qos or 100)
 
     # The name is tf2's.
-    def sendTransform(  # noqa: N802
+    def sendTransform(
         self, transform: TransformStamped | Iterable[TransformStamped]
     ) -> None:
         """Publish one transform or several."""

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tree of frames: samples of each frame's transform to its parent, and walks between frames."""
+"""The tree of frames: samples of each frame's transform to its parent, walks between frames."""
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
