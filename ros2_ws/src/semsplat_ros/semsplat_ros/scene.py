@@ -190,6 +190,8 @@ class Cameras:
     intrinsics: Float[Tensor, "v 3 3"]
     """Pixels of the network images."""
     source: IntrinsicsSource
+    failed: tuple[int, ...] = ()
+    """Views whose pose could not be estimated: their entry is the identity and means nothing."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.geometry.resampling import Resampling
 from semsplat_ros.scene import SemanticScene, Views
 
 
@@ -30,6 +31,8 @@ class ModelInfo:
     """One sentence for the log, for example "Apache-2.0" or "non-commercial: ..."."""
     stereo_factor: int = 0
     """How many times finer than the network image Views.stereo_images should be; 0 = not used."""
+    resampling: Resampling = Resampling.AREA
+    """How pictures were brought to the network's size in training."""
 
 
 @runtime_checkable

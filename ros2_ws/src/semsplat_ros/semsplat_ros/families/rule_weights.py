@@ -99,6 +99,7 @@ def rule_state(
     Returns:
         New tensors under the same names (without the prefix). Statistics of batch norm and scalars
         get their values at construction. Two names of one tensor share memory.
+
     """
     made: dict[str, Tensor] = {}
     out = {}

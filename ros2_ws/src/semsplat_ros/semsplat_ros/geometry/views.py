@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of any size to the views that a model takes: central crop, area resize, intrinsics with them."""
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.geometry.resampling import Resampling, resample
 from semsplat_ros.scene import Crop, IntrinsicsSource, Views
 
 MIN_SIDE = 16
@@ -32,10 +32,11 @@ def central_crop(height: int, width: int, network_height: int, network_width: in
 
 
 def prepare_views(
-    pictures: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
+    pictures: tuple[np.ndarray, ...],
     image_size: tuple[int, int],
     *,
     stereo_factor: int = 0,
+    resampling: Resampling = Resampling.AREA,
     intrinsics: tuple[Float[Tensor, "3 3"] | None, ...] = (None, None),
     intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER,
     baseline: float | None = None,
@@ -49,6 +50,7 @@ def prepare_views(
         image_size: height and width of the network image.
         stereo_factor: how many times finer `stereo_images` are; 0 = none. They are made where a baseline
             is given.
+        resampling: how pixels are combined; `stereo_images` are always made by area.
         intrinsics: of the original pictures, in pixels; where only one is known it is taken for the
             others of the same size too (one rig, one make of camera), else all are estimated.
         intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are used.
@@ -72,7 +74,7 @@ def prepare_views(
     if stereo_factor > 0 and baseline is not None:
         stereo = _resize(pictures, crops, height * stereo_factor, width * stereo_factor)
     return Views(
-        images=_resize(pictures, crops, height, width),
+        images=_resize(pictures, crops, height, width, resampling),
         crops=crops,
         intrinsics=None
         if known is None
@@ -90,15 +92,14 @@ def _resize(
     crops: tuple[Crop, ...],
     height: int,
     width: int,
+    resampling: Resampling = Resampling.AREA,
 ) -> Float[Tensor, "v 3 {height} {width}"]:
-    out = np.empty((len(pictures), height, width, 3), np.uint8)
-    for target, picture, crop in zip(out, pictures, crops, strict=True):
-        part = picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-        # Area averaging is right for shrinking only; OpenCV's enlarges to blocks.
-        shrinks = crop.width >= width
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        cv2.resize(part, (width, height), dst=target, interpolation=how)
-    return torch.from_numpy(out).permute(0, 3, 1, 2).float().div_(255.0)
+    return torch.stack(
+        [
+            resample(picture, crop, height, width, resampling)
+            for picture, crop in zip(pictures, crops, strict=True)
+        ]
+    )
 
 
 def _complete(

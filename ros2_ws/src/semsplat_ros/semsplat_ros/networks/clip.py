@@ -63,6 +63,7 @@ class ClipAttention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
 
     def forward(self, x: Float[Tensor, "b n c"], causal: bool = False) -> Float[Tensor, "b n c"]:
+        """Mix the tokens; with `causal` each one sees itself and those before it."""
         qkv = F.linear(x.to(self.in_proj_weight.dtype), self.in_proj_weight, self.in_proj_bias)
         q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
@@ -83,6 +84,7 @@ class ClipMlp(nn.Module):
         self.c_proj = nn.Linear(4 * width, width)
 
     def forward(self, x: Float[Tensor, "b n c"]) -> Float[Tensor, "b n c"]:
+        """Each token by itself."""
         hidden = self.c_fc(x.to(self.c_fc.weight.dtype))
         return self.c_proj(hidden * torch.sigmoid(1.702 * hidden))
 
@@ -98,6 +100,7 @@ class ClipBlock(nn.Module):
         self.ln_2 = nn.LayerNorm(width)
 
     def forward(self, x: Float[Tensor, "b n c"], causal: bool = False) -> Float[Tensor, "b n c"]:
+        """One layer."""
         x = x + self.attn(self.ln_1(x), causal)
         return x + self.mlp(self.ln_2(x))
 
@@ -132,6 +135,7 @@ class ClipImageTower(nn.Module):
             images: RGB in 0..1, sides multiples of the patch size. They are *not* standardised by
                 CLIP's mean and
                 deviation: the SpatialSplat paper's checkpoints were trained without that.
+
         """
         patches = self.conv1(images.to(self.conv1.weight.dtype))
         rows, columns = patches.shape[-2:]
@@ -189,6 +193,7 @@ class Clip(nn.Module):
         Args:
             tokens: byte-pair tokens with start and end marks; the end mark is the largest number
                 in the vocabulary and the feature is read where it stands.
+
         """
         x = self.token_embedding(tokens).float() + self.positional_embedding[: tokens.shape[1]]
         for block in self.transformer.resblocks:

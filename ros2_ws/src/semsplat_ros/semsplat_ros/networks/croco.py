@@ -27,7 +27,8 @@ NORM_EPS = 1e-6
 @dataclass(frozen=True)
 class CrocoConfig:
     """Sizes; the defaults are those of every official checkpoint (ViT-L/16 encoder, base
-    decoders)."""
+    decoders).
+    """
 
     patch: int = 16
     encoder_width: int = 1024
@@ -84,6 +85,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden, out or width)
 
     def forward(self, x: Float[Tensor, "*b n _"]) -> Float[Tensor, "*b n _"]:
+        """Tokens in, tokens of the same or the given width out."""
         return self.fc2(F.gelu(self.fc1(_into(x, self.fc1))))
 
 
@@ -99,6 +101,7 @@ class SelfAttention(nn.Module):
     def forward(
         self, x: Float[Tensor, "b n c"], table: RopeTable | None = None
     ) -> Float[Tensor, "b n c"]:
+        """Mix the tokens of each batch item; `table` holds their positions."""
         qkv = self.qkv(_into(x, self.qkv)).unflatten(-1, (3, self.heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         if table is not None:
@@ -109,7 +112,8 @@ class SelfAttention(nn.Module):
 
 class CrossAttention(nn.Module):
     """Multi-head attention of one view's tokens to other views' tokens, each with its own
-    positions."""
+    positions.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -126,6 +130,8 @@ class CrossAttention(nn.Module):
         table: RopeTable,
         memory_table: RopeTable,
     ) -> Float[Tensor, "b n c"]:
+        """What each token of `x` reads from `memory`."""
+
         def heads(tokens: Tensor) -> Tensor:
             return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
@@ -149,13 +155,15 @@ class EncoderBlock(nn.Module):
     def forward(
         self, x: Float[Tensor, "b n c"], table: RopeTable | None = None
     ) -> Float[Tensor, "b n c"]:
+        """One layer."""
         x = x + self.attn(self.norm1(x), table)
         return x + self.mlp(self.norm2(x))
 
 
 class DecoderBlock(nn.Module):
     """Pre-norm block with self-attention, cross-attention to `memory` (which it does not change)
-    and MLP."""
+    and MLP.
+    """
 
     def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
         super().__init__()
@@ -174,6 +182,7 @@ class DecoderBlock(nn.Module):
         table: RopeTable,
         memory_table: RopeTable,
     ) -> Float[Tensor, "b n c"]:
+        """One layer; all of `memory` is seen by every token."""
         x = x + self.attn(self.norm1(x), table)
         x = x + self.cross_attn(self.norm2(x), self.norm_y(memory), table, memory_table)
         return x + self.mlp(self.norm3(x))
@@ -187,6 +196,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, width, kernel_size=patch, stride=patch)
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n c"]:
+        """Images with sides that are multiples of the patch size."""
         return self.proj(_into(images, self.proj)).flatten(2).transpose(1, 2)
 
 
@@ -229,7 +239,8 @@ class TwoViewTransformer(nn.Module):
         intrinsics: Float[Tensor, "views 3 3"] | None = None,
     ) -> Float[Tensor, "views n c"]:
         """Tokens of independent views after ``enc_norm``; the intrinsics token, if there is one,
-        is the last."""
+        is the last.
+        """
         c = self.config
         tokens = self.patch_embed(images).to(self.enc_norm.weight.dtype)
         if c.intrinsics_token:
@@ -248,7 +259,8 @@ class TwoViewTransformer(nn.Module):
         self, tokens: Float[Tensor, "b v n _"], table: RopeTable
     ) -> tuple[list[Float[Tensor, "b n _"]], list[Float[Tensor, "b_others n _"]]]:
         """Outputs of every decoder layer, for view 0 and for the others; the last ones
-        normalised."""
+        normalised.
+        """
         b, v = tokens.shape[:2]
         x = self.decoder_embed(_into(tokens, self.decoder_embed)).to(tokens.dtype)
         memory_table = table.repeat(v - 1)
@@ -274,12 +286,13 @@ class TwoViewTransformer(nn.Module):
             images: -1..1, v >= 2, h and w multiples of the patch size; portrait or landscape.
             intrinsics: normalised by image width (row 0) and height (row 1); read only with an
                 intrinsics token.
+
         """
         b, v = images.shape[:2]
         c = self.config
         if v < 2 or images.shape[-2] % c.patch or images.shape[-1] % c.patch:
             raise ValueError(
-                f"needs 2 or more views with sides that are multiples of {c.patch}; got {tuple(images.shape)}"
+                f"needs 2 or more views, sides multiples of {c.patch}; got {tuple(images.shape)}"
             )
         flat = None if intrinsics is None else intrinsics.flatten(0, 1)
         encoded = self.encode(images.flatten(0, 1), flat).unflatten(0, (b, v))
@@ -300,7 +313,8 @@ class TwoViewTransformer(nn.Module):
 
 def _all_but_own(x: Float[Tensor, "b v n c"]) -> Float[Tensor, "b_others m c"]:
     """For each view but the first: the tokens of all views but itself, one view after the
-    other."""
+    other.
+    """
     v = x.shape[1]
     memories = [torch.cat((x[:, :i], x[:, i + 1 :]), dim=1).flatten(1, 2) for i in range(1, v)]
     return torch.stack(memories, dim=1).flatten(0, 1)

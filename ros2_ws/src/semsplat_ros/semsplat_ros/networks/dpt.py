@@ -58,6 +58,7 @@ class ResidualConvUnit(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Same shape."""
         return x + self.conv2(F.relu(self.conv1(F.relu(x))))
 
 
@@ -74,7 +75,8 @@ class FeatureFusionBlock(nn.Module):
         self, path: Float[Tensor, "b c h w"], level: Float[Tensor, "b c h w"] | None = None
     ) -> Float[Tensor, "b c hh ww"]:
         """Without `level` (the coarsest block) resConfUnit1 is not used, as in the official
-        files."""
+        files.
+        """
         if level is not None:
             path = path + self.resConfUnit1(level)
         # The published order is upsample, then 1x1 convolution. Both are linear and the
@@ -98,6 +100,7 @@ class Scratch(nn.Module):
         self.refinenet4 = FeatureFusionBlock(config.channels)
 
     def forward(self, levels: Sequence[Tensor]) -> Float[Tensor, "b c h w"]:
+        """Fuse four levels, finest first."""
         l1, l2, l3, l4 = (conv(x) for conv, x in zip(self.layer_rn, levels, strict=True))
         path = self.refinenet4(l4)
         # The coarsest level is ceil(grid / 2): for an odd grid its double is one too large.
@@ -132,6 +135,7 @@ class DptTrunk(nn.Module):
         Args:
             features: the transformer's whole feature list of one side; the hooks pick from it.
             grid: rows and columns of patches.
+
         """
         dtype = self.act_postprocess[2][0].weight.dtype
         maps = [
@@ -143,7 +147,8 @@ class DptTrunk(nn.Module):
 
 class RegressionDpt(DptTrunk):
     """Per-pixel values at image size: the heads of DUSt3R (4 channels), NoPoSplat points (3),
-    Splatt3R (14)."""
+    Splatt3R (14).
+    """
 
     def __init__(self, out_channels: int, config: DptConfig | None = None) -> None:
         super().__init__(config)
@@ -179,7 +184,8 @@ class DptHead(nn.Module):
 
 def expm1_points(raw: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b h w 3"]:
     """Points from three raw channels: the direction of v, at the distance exp(|v|) - 1 (DUSt3R's
-    'exp' depth mode)."""
+    'exp' depth mode).
+    """
     v = raw.permute(0, 2, 3, 1)
     norm = v.norm(dim=-1, keepdim=True)
     return v / norm.clamp(min=1e-8) * norm.expm1()

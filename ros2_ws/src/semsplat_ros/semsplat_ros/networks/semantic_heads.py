@@ -68,7 +68,8 @@ class GaussianDpt(DptTrunk):
 
 class FeatureModulation(nn.Module):
     """Scale and shift of a feature map by a language map (FiLM): y = gamma(language) * x +
-    beta(language)."""
+    beta(language).
+    """
 
     def __init__(self, language_channels: int, channels: int) -> None:
         super().__init__()
@@ -78,6 +79,7 @@ class FeatureModulation(nn.Module):
     def forward(
         self, x: Float[Tensor, "b c h w"], language: Float[Tensor, "b d hl wl"]
     ) -> Float[Tensor, "b c h w"]:
+        """Modulate `x`; the language map may have any size."""
         tokens = language.permute(0, 2, 3, 1).to(self.fc_gamma.weight.dtype)
 
         def at_full_size(layer: nn.Linear) -> Tensor:
@@ -101,7 +103,8 @@ class InstanceRaw(NamedTuple):
 
 class InstanceDpt(DptTrunk):
     """Instance features for every pixel; semantics at an eighth of the size, modulated by 2D
-    language features."""
+    language features.
+    """
 
     def __init__(
         self,
@@ -125,6 +128,7 @@ class InstanceDpt(DptTrunk):
         grid: tuple[int, int],
         language: Float[Tensor, "b d hl wl"] | None = None,
     ) -> InstanceRaw:
+        """Instances always, semantics where a language map is given."""
         path = self.trunk(features, grid)
         instance = self.head(up2(path)).float()
         if language is None:
@@ -148,6 +152,7 @@ class GaussianHead(nn.Module):
         grid: tuple[int, int],
         images: Float[Tensor, "b 3 h w"],
     ) -> GaussianRaw:
+        """As :class:`GaussianDpt`."""
         return self.dpt(features, grid, images)
 
 
@@ -169,4 +174,5 @@ class InstanceHead(nn.Module):
         grid: tuple[int, int],
         language: Float[Tensor, "b d hl wl"] | None = None,
     ) -> InstanceRaw:
+        """As :class:`InstanceDpt`."""
         return self.dpt(features, grid, language)

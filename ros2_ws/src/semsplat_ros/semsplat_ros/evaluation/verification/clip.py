@@ -11,6 +11,7 @@ from semsplat_ros.evaluation.verification.inputs import splat_inputs
 from semsplat_ros.evaluation.verification.loading import load_by_rule
 from semsplat_ros.families.rule_weights import SPLAT_RULE
 from semsplat_ros.networks.clip import Clip
+from semsplat_ros.networks.clip_tokenizer import tokenize
 
 LIMIT = 2e-5
 
@@ -51,10 +52,11 @@ def dense_features(
 
 
 def text_features(recorder: Recorder, model: Clip) -> None:
-    """Features of the recorded tokens; the labels are what the tokens were made from."""
+    """Tokens of the recorded words, and the features of the recorded tokens."""
     if "clip/text_tokens" not in recorder.golden.arrays:
         return
-    tokens = torch.from_numpy(recorder.golden.array("clip/text_tokens")).long()
-    recorder.used_as_input("clip/text_tokens", "input of the text tower")
-    recorder.used_as_input("clip/text_labels", "words behind the tokens, for the reader")
-    recorder.compare("clip/text_features", model.encode_text(tokens), LIMIT)
+    recorded = torch.from_numpy(recorder.golden.array("clip/text_tokens")).long()
+    words = [str(word) for word in recorder.golden.array("clip/text_labels")]
+    recorder.used_as_input("clip/text_labels", "words that are tokenised")
+    recorder.compare_array("clip/text_tokens", tokenize(words, model.config.context), 0.0)
+    recorder.compare("clip/text_features", model.encode_text(recorded), LIMIT)

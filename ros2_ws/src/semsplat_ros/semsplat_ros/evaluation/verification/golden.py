@@ -50,6 +50,7 @@ class GoldenFile:
 
         Raises:
             SemsplatError: BAD_FILE if there is none of that name.
+
         """
         if name in self.tensors:
             return self.tensors[name].shape
@@ -60,6 +61,7 @@ class GoldenFile:
 
         Raises:
             SemsplatError: BAD_FILE if there is none of that name.
+
         """
         if name not in self.arrays:
             raise SemsplatError(
@@ -74,6 +76,7 @@ def load_golden(path: Path) -> GoldenFile:
 
     Raises:
         SemsplatError: BAD_FILE if it cannot be read or an entry is incomplete.
+
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -150,6 +153,7 @@ class Recorder:
             limit: on max |ours - golden| / std.
             left_out: True at elements that are a known exception, same shape; say why in `note`.
             note: appears in the output.
+
         """
         recorded = self.golden.tensors.get(name)
         if recorded is None:

@@ -1,7 +1,8 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
 """Networks at official size with weights made by the rule, sent through the loader of official
-files."""
+files.
+"""
 
 import tempfile
 from collections.abc import Callable
@@ -41,6 +42,7 @@ def load_by_rule(
 
     Raises:
         SemsplatError: BAD_FILE if the module's names or shapes are not those of the official list.
+
     """
     with torch.device("meta"):
         module = build()
