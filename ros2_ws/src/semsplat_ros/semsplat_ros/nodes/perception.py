@@ -1,0 +1,395 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""perception_node: image pairs in; clouds, instances, masks and answers to words out. Wiring
+only."""
+
+import gc
+import logging
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+import torch
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.families.base import SceneModel
+from semsplat_ros.families.zoo import load_model
+from semsplat_ros.nodes.camera_info import is_rectified_topic
+from semsplat_ros.nodes.guards import Guard
+from semsplat_ros.nodes.inputs import SIDES, Inputs
+from semsplat_ros.nodes.lifecycle import SafeLifecycleNode
+from semsplat_ros.nodes.log_forwarding import forward_logs, stop_forwarding
+from semsplat_ros.nodes.outputs import Outputs
+from semsplat_ros.nodes.pairing import PairGuard
+from semsplat_ros.nodes.parameters import declare_parameters
+from semsplat_ros.nodes.pipeline import Pipeline, warm_up
+from semsplat_ros.nodes.rig import RigReader
+from semsplat_ros.nodes.services import Services
+from semsplat_ros.nodes.settings import Settings
+from semsplat_ros.nodes.stage_times import StageTimes
+from semsplat_ros.nodes.status_board import StatusBoard
+from semsplat_ros.nodes.transforms import Transforms
+from semsplat_ros.nodes.worker import Worker
+from semsplat_ros.perceiver import Perceiver
+
+_logger = logging.getLogger(__name__)
+TICK_S = 0.1
+"""Steady seconds between two looks at live parameters, faults and the state."""
+MIN_STUCK_S = 10.0
+STUCK_FACTOR = 10
+"""A pair that takes so many times the median is overdue, after MIN_STUCK_S at the earliest."""
+STOP_WAIT_S = 2.0
+CAPTURE_MODE = "on_demand"
+
+
+class PerceptionNode(SafeLifecycleNode):
+    """The node. Callbacks only store; one worker thread owns the model; services read its newest
+    result.
+
+    Args:
+        load: makes the model from the settings; for tests, which put a model without weights
+            there.
+        options: of :class:`rclpy.node.Node`: namespace, context, parameter_overrides, cli_args.
+
+    Raises:
+        SemsplatError: INVALID_ARGUMENT for a parameter that cannot be.
+    """
+
+    def __init__(self, load: "Callable[[Settings], SceneModel] | None" = None, **options) -> None:
+        super().__init__("perception_node", **options)
+        self._load_model = load or load_from_zoo
+        self._log_handler = forward_logs(self.get_logger())
+        self._parameters = declare_parameters(self)
+        self.guard = Guard()
+        self.times = StageTimes()
+        self.transforms = Transforms(self)
+        self.outputs = Outputs(self, self.times)
+        self.pipeline = Pipeline(self.outputs, self.times, self.settings, self.now_ns)
+        self.worker = Worker(self.pipeline.process)
+        self.services_offered = Services(self, self.pipeline, self.outputs, self.transforms)
+        self.services_offered.offer(self, self.guard)
+        self.inputs: Inputs | None = None
+        self.pairs: PairGuard | None = None
+        self.configure_error: SemsplatError | None = None
+        self.closing = False
+        self.paused = False
+        self._applied: Settings | None = None
+        self._input_group = MutuallyExclusiveCallbackGroup()
+        self.board = StatusBoard(self)
+        self._start_timers()
+        for name in self._parameters.unknown_overrides():
+            _logger.warning("parameter %s is not known and has no effect", name)
+
+    # What services and the status board ask ----------------------------------------------------
+
+    def settings(self) -> Settings:
+        """The parameters in force."""
+        return self._parameters.current()
+
+    def now_ns(self) -> int:
+        """The node's clock (simulated time if use_sim_time is set)."""
+        return self.get_clock().now().nanoseconds
+
+    def refusal(self) -> SemsplatError | None:
+        """Why the node cannot answer now, or None."""
+        if self.closing:
+            return SemsplatError(ErrorCode.SHUTTING_DOWN, "the node is shutting down")
+        label = self.state_label
+        if label == "active":
+            return None
+        if label == "unconfigured" and self.configure_error is not None:
+            return SemsplatError(
+                ErrorCode.MODEL_NOT_LOADED, f"configure failed: {self.configure_error.message}"
+            )
+        step = {"unconfigured": "configure", "inactive": "activate"}.get(label)
+        cure = (
+            f"; run: ros2 lifecycle set {self.get_fully_qualified_name()} {step}" if step else ""
+        )
+        return SemsplatError(ErrorCode.NOT_ACTIVE, f"node is {label}{cure}")
+
+    def no_scene(self) -> SemsplatError:
+        """Why there is no scene yet."""
+        return SemsplatError(ErrorCode.NO_SCENE_YET, f"no image pair yet; {self._why_no_scene()}")
+
+    def reset(self) -> None:
+        """Forget the scene and the images that wait."""
+        self.pipeline.forget()
+        if self.pairs is not None:
+            self.pairs.reset("reset was called")
+
+    def set_enabled(self, enabled: bool) -> None:
+        """Pause or go on."""
+        self.paused = not enabled
+        if enabled:
+            self.pairs.take()  # what waited is old by now
+            self.worker.start_pairs(self.pairs, self._permits())
+        else:
+            self.worker.stop_pairs()
+
+    def capture(self) -> str:
+        """Process one new pair; returns what came out.
+
+        Raises:
+            SemsplatError: INVALID_ARGUMENT if input.mode is not on_demand, TIMEOUT if no pair
+                came, what the pair failed with.
+        """
+        settings = self.settings()
+        if settings.input.mode != CAPTURE_MODE:
+            raise SemsplatError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"input.mode is {settings.input.mode!r}, every pair is processed; "
+                f"set it to {CAPTURE_MODE!r} to capture",
+            )
+        if self.paused:
+            raise SemsplatError(ErrorCode.NOT_ACTIVE, "paused; call set_enabled with true")
+        before, failed = self.pipeline.handled, self.pipeline.failures
+        self.pairs.take()  # only a pair from now on is new
+        self.worker.permit()
+        arrived = time.monotonic() + settings.input.timeout
+        while not self.pipeline.wait_handled(before, TICK_S):
+            if self.closing:
+                raise SemsplatError(ErrorCode.SHUTTING_DOWN, "the node is shutting down")
+            if self.state_label != "active":
+                raise SemsplatError(ErrorCode.CANCELED, "the node was deactivated")
+            if self.worker.busy_seconds == 0 and time.monotonic() > arrived:
+                self.worker.revoke()
+                raise SemsplatError(ErrorCode.TIMEOUT, f"no pair came; {self._why_no_scene()}")
+        if failed.last is not None:
+            raise failed.last
+        snapshot = self.pipeline.current
+        found = len(snapshot.perception.instances) if snapshot is not None else 0
+        return f"pair {self.pipeline.sequence}: {found} objects"
+
+    def stuck_seconds(self) -> float:
+        """How long the pair in work has taken if that is far too long, else 0."""
+        busy = self.worker.busy_seconds
+        median = self.times.median("total") / 1e3
+        limit = max(MIN_STUCK_S, STUCK_FACTOR * median if median == median else MIN_STUCK_S)
+        return busy if busy > limit else 0.0
+
+    def _why_no_scene(self) -> str:
+        if self.paused:
+            return "paused; call set_enabled with true"
+        for side, stream in zip(SIDES, self._streams(), strict=True):
+            if stream is None or stream.last_received is None:
+                return self.inputs.waiting_for(side)
+        if self.settings().input.mode == CAPTURE_MODE and self.pipeline.handled == 0:
+            return "call capture"
+        if self.pipeline.failures.last is not None:
+            return f"the last pair failed: {self.pipeline.failures.last}"
+        return self.pairs.diagnosis() or "the first pair is being processed"
+
+    def _streams(self):
+        counters = self.pairs.counters
+        return counters.left, counters.right
+
+    # Lifecycle ---------------------------------------------------------------------------------
+
+    def configure(self) -> None:
+        """Read the parameters, load the model, warm it up."""
+        settings = self.settings()
+        self.configure_error = None
+        self._parameters.freeze()
+        try:
+            if settings.target_frame:
+                self.transforms.listen()
+            self.inputs = Inputs(
+                self, self.guard, self._input_group, settings.input.image_transport
+            )
+            self._wait_for(self.worker.call(lambda: self._load(settings)))
+        except Exception:
+            self._parameters.unfreeze()
+            raise
+
+    def activate(self) -> None:
+        """Subscribe and process pairs."""
+        settings = self.settings()
+        self.pairs = PairGuard(
+            settings.input.max_offset,
+            settings.input.queue,
+            settings.input.max_pixels,
+            self.inputs.dropped,
+        )
+        topics = self.inputs.image_topics
+        rectified = tuple(is_rectified_topic(topics[side]) for side in SIDES)
+        self.pipeline.rig_reader = RigReader(rectified, self.transforms)
+        self.pipeline.forget()
+        self.pipeline.failures.reset()
+        self.paused, self._applied = False, None
+        self._apply_live_settings()
+        self.inputs.open(self.pairs, self.pipeline.rig_reader)
+        self.worker.start_pairs(self.pairs, self._permits())
+
+    def deactivate(self) -> bool:
+        """Stop processing, keep the model; True if a fault asks to free it."""
+        stuck = self.stuck_seconds()
+        if stuck:
+            raise SemsplatError(
+                ErrorCode.BUSY,
+                f"inference stuck {stuck:.0f} s, it cannot be stopped; end the process",
+            )
+        self._stop()
+        fault = self.pipeline.failures.fault
+        return fault is not None and fault.free_model
+
+    def cleanup(self) -> None:
+        """Free the model."""
+        self._wait_for(self.worker.call(self._unload))
+        self.inputs = self.pairs = None
+        self._parameters.unfreeze()
+
+    def release(self) -> None:
+        """Free everything, from any state."""
+        self._stop()
+        self.cleanup()
+
+    def transition_failed(self, name: str, error: SemsplatError) -> None:
+        """Remember why there is no model."""
+        if name == "configure":
+            self.configure_error = error
+
+    def close(self, timeout: float) -> bool:
+        """End the node's own threads before it is destroyed; True if all have ended."""
+        self.closing = True
+        ended = self.worker.close(timeout)
+        self.board.close()
+        stop_forwarding(self._log_handler)
+        return ended
+
+    def destroy_node(self) -> None:
+        """Leave the graph, after :meth:`close`."""
+        if not self.closing:
+            self.close(STOP_WAIT_S)
+        super().destroy_node()
+
+    def _stop(self) -> None:
+        if self.inputs is not None:
+            self.inputs.close()
+        self.worker.stop_pairs()
+        self.pipeline.discard_running()
+        self.worker.wait_idle(STOP_WAIT_S)
+
+    def _load(self, settings: Settings) -> None:
+        """On the worker's thread."""
+        start = time.monotonic()
+        _logger.info("loading model %s", settings.model.name)
+        perceiver = Perceiver(self._load_model(settings))
+        labels = tuple(label for label in settings.semantics.vocabulary if label.strip())
+        if labels:
+            self.pipeline.vocabulary = perceiver.make_vocabulary(labels, version=1)
+        else:
+            self.pipeline.vocabulary = perceiver.default_vocabulary
+        if settings.model.warmup:
+            warm_up(perceiver)
+        self.pipeline.perceiver = perceiver
+        self.times.clear()
+        info = perceiver.model.info
+        seconds = time.monotonic() - start
+        _logger.info(
+            "model %s-%s on %s in %.1f s; licence: %s",
+            *(info.name, info.checksum, perceiver.model.device, seconds, info.licence),
+        )
+        vocabulary = self.pipeline.vocabulary
+        if vocabulary is not None:
+            self.outputs.publish_labels(vocabulary.labels, vocabulary.version, self.now_ns())
+
+    def _unload(self) -> None:
+        """On the worker's thread."""
+        self.pipeline.forget()
+        self.pipeline.perceiver = self.pipeline.vocabulary = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _wait_for(self, future: Future) -> None:
+        """Wait for the worker, but not beyond the end of the node."""
+        while True:
+            try:
+                future.result(timeout=TICK_S)
+                return
+            except FutureTimeoutError:
+                if future.done():
+                    raise
+                if self.closing:
+                    raise SemsplatError(
+                        ErrorCode.SHUTTING_DOWN, "the node is shutting down"
+                    ) from None
+
+    def _permits(self) -> int | None:
+        return 0 if self.settings().input.mode == CAPTURE_MODE else None
+
+    # Timers ------------------------------------------------------------------------------------
+
+    def _start_timers(self) -> None:
+        # Steady clocks: with use_sim_time and no /clock, ROS time stands still and its timers with
+        # it.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        group = MutuallyExclusiveCallbackGroup()
+        tick = self.guard.callback("housekeeping", self._tick)
+        self.create_timer(TICK_S, tick, callback_group=group, clock=steady)
+        if self.settings().autostart:
+            start = self.guard.callback("autostart", self._autostart)
+            self._autostart_timer = self.create_timer(
+                0.0, start, callback_group=self.lifecycle_group, clock=steady
+            )
+        self._jump_handle = self.get_clock().create_jump_callback(
+            JumpThreshold(
+                min_forward=None, min_backward=Duration(seconds=-1.0), on_clock_change=True
+            ),
+            post_callback=self.guard.callback("clock jump", self._on_clock_jump),
+        )
+
+    def _autostart(self) -> None:
+        self._autostart_timer.cancel()
+        if self.change(self.trigger_configure):
+            self.change(self.trigger_activate)
+
+    def _tick(self) -> None:
+        if self.closing:
+            return
+        self._apply_live_settings()
+        if self.pipeline.failures.fault is not None and self.state_label == "active":
+            _logger.error("giving up: %s", self.pipeline.failures.fault.error)
+            self.change(self.trigger_deactivate)
+        self.board.tick()
+
+    def _apply_live_settings(self) -> None:
+        settings = self.settings()
+        if settings is self._applied or self.pairs is None:
+            return
+        self.pairs.set_max_offset(settings.input.max_offset)
+        self.worker.set_max_rate(settings.input.max_rate)
+        self._applied = settings
+
+    def _on_clock_jump(self, _jump) -> None:
+        if self.pairs is not None:
+            self.pairs.reset("the node's clock was set back")
+
+
+def load_from_zoo(settings: Settings) -> SceneModel:
+    """The model that the parameters name."""
+    model = settings.model
+    return load_model(
+        model.name,
+        checkpoint=model.checkpoint,
+        device=model.device,
+        precision=model.precision,
+        sha256=model.sha256,
+        image_size=model.image_size,
+    )
+
+
+def main() -> int:
+    """Entry point of ``python -m semsplat_ros.nodes.perception``."""
+    from semsplat_ros.nodes.process import run
+
+    return run(PerceptionNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Gaussians as messages of flat arrays: PointCloud2 and SemanticGaussians."""
+
+import numpy as np
+import torch
+from sensor_msgs.msg import PointCloud2, PointField
+from std_msgs.msg import Header
+
+from semsplat_interfaces.msg import SceneInfo, SemanticGaussians
+from semsplat_ros.nodes.messages import fill
+from semsplat_ros.nodes.scene_arrays import SceneArrays
+from semsplat_ros.scene import Perception
+
+NO_FEATURE = np.uint32(4294967295)
+
+POINT = np.dtype(
+    {
+        "names": ["x", "y", "z", "rgb", "instance_id", "label_id", "confidence"],
+        "formats": ["<f4", "<f4", "<f4", "<u4", "<u4", "<u2", "<f4"],
+        "offsets": [0, 4, 8, 12, 16, 20, 24],
+        "itemsize": 28,
+    }
+)
+"""One point. `rgb` holds 0x00RRGGBB and is declared FLOAT32, as RViz and PCL read it."""
+
+_FIELDS = (
+    ("x", PointField.FLOAT32),
+    ("y", PointField.FLOAT32),
+    ("z", PointField.FLOAT32),
+    ("rgb", PointField.FLOAT32),
+    ("instance_id", PointField.UINT32),
+    ("label_id", PointField.UINT16),
+    ("confidence", PointField.FLOAT32),
+)
+
+
+def to_cloud(points: np.ndarray, header: Header) -> PointCloud2:
+    """An unorganised cloud from an array [n] of :data:`POINT`."""
+    if points.dtype != POINT or points.ndim != 1:
+        raise ValueError(f"points must be a flat array of POINT, not {points.dtype}")
+    message = PointCloud2(header=header)
+    message.height = 1
+    message.width = len(points)
+    message.fields = [
+        PointField(name=name, offset=POINT.fields[name][1], datatype=datatype, count=1)
+        for name, datatype in _FIELDS
+    ]
+    message.is_bigendian = False
+    message.point_step = POINT.itemsize
+    message.row_step = POINT.itemsize * len(points)
+    message.is_dense = True
+    if len(points):
+        message.data.frombytes(memoryview(np.ascontiguousarray(points)).cast("B"))
+    return message
+
+
+def cloud_points(arrays: SceneArrays, indices: np.ndarray) -> np.ndarray:
+    """The Gaussians at `indices` as points [m] of :data:`POINT`.
+
+    Confidence is NaN where the model gives none.
+    """
+    points = np.zeros(len(indices), POINT)
+    means = arrays.means[indices]
+    points["x"], points["y"], points["z"] = means[:, 0], means[:, 1], means[:, 2]
+    points["rgb"] = arrays.packed_colours[indices]
+    points["instance_id"] = arrays.instance_ids[indices]
+    points["label_id"] = arrays.label_ids[indices]
+    confidences = arrays.confidences
+    points["confidence"] = np.nan if confidences is None else confidences[indices]
+    return points
+
+
+def shown(arrays: SceneArrays, min_opacity: float, max_points: int) -> np.ndarray:
+    """Indices of the Gaussians that go into the cloud.
+
+    Those with opacity of at least `min_opacity`; of more than `max_points` a random subset, in
+    order. The same scene gives the same subset.
+    """
+    indices = np.flatnonzero(arrays.opacities >= min_opacity)
+    if len(indices) > max_points:
+        indices = np.random.default_rng(0).choice(
+            indices, max_points, replace=False, shuffle=False
+        )
+        indices.sort()
+    return indices
+
+
+def instance_cloud(arrays: SceneArrays, instance_id: int, header: Header) -> PointCloud2:
+    """The points of one object."""
+    indices = np.flatnonzero(arrays.instance_ids == instance_id)
+    return to_cloud(cloud_points(arrays, indices), header)
+
+
+def to_gaussians(
+    perception: Perception, header: Header, info: SceneInfo, features: bool = True
+) -> SemanticGaussians:
+    """All Gaussians of a scene, with one language feature for each object.
+
+    Args:
+        perception: the scene and its objects.
+        header: stamp and frame of the left image.
+        info: shared context.
+        features: False leaves the language features out.
+    """
+    gaussians = perception.scene.gaussians
+    message = SemanticGaussians(header=header, info=info)
+    message.count = len(gaussians)
+    _fill(message.positions, gaussians.means)
+    _fill(message.scales, gaussians.scales)
+    _fill(message.rotations, gaussians.quats_wxyz[:, [1, 2, 3, 0]])  # ROS order: x y z w
+    _fill(message.opacities, gaussians.opacities)
+    message.sh_degree = int(gaussians.sh.shape[1] ** 0.5 + 0.5) - 1
+    _fill(message.sh, gaussians.sh)
+    if gaussians.importances is not None:
+        _fill(message.importances, gaussians.importances)
+    if gaussians.confidences is not None:
+        _fill(message.confidences, gaussians.confidences)
+    _fill(message.view_ids, gaussians.view.to(torch.uint8))
+    fill(message.instance_ids, perception.instance_ids.cpu().numpy().astype(np.uint32))
+    fill(message.label_ids, perception.label_ids.cpu().numpy().astype(np.uint16))
+    _fill(message.label_scores, perception.label_scores)
+    if features and perception.scene.semantics is not None and len(gaussians):
+        _fill_codebook(message, perception)
+    return message
+
+
+def _fill(field, values: torch.Tensor) -> None:
+    if values.is_floating_point():
+        values = values.float()
+    fill(field, values.detach().cpu().numpy())
+
+
+def _fill_codebook(message: SemanticGaussians, perception: Perception) -> None:
+    """One unit feature for each object: the mean over its Gaussians."""
+    ids = perception.instance_ids.cpu()
+    every = perception.scene.semantics.features().float().cpu()
+    present = sorted({instance.id for instance in perception.instances})
+    rows = torch.full((int(ids.max()) + 1,), len(present), dtype=torch.long)
+    rows[[index for index in present if index < len(rows)]] = torch.tensor(
+        [row for row, index in enumerate(present) if index < len(rows)], dtype=torch.long
+    )
+    row_of = rows[ids]
+    sums = torch.zeros(len(present) + 1, every.shape[1]).index_add_(0, row_of, every)
+    codebook = torch.nn.functional.normalize(sums[: len(present)], dim=1)
+    message.feature_dim = int(every.shape[1])
+    _fill(message.features, codebook)
+    feature_ids = row_of.numpy().astype(np.uint32)
+    feature_ids[feature_ids == len(present)] = NO_FEATURE
+    fill(message.feature_ids, feature_ids)

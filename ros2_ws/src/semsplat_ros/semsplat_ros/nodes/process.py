@@ -1,0 +1,139 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the start of a node's process to its exit code."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+EXIT_BAD_START = 2
+CLOSE_TIMEOUT_S = 2.5
+"""After this the process ends, whatever still runs."""
+NUM_THREADS = 12
+"""Queries that wait (8) and everything else that may run at one time (4); never the core count,
+with one core a waiting service would starve the callbacks it waits for."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Closable(Protocol):
+    """A node that ends its own threads."""
+
+    def close(self, timeout: float) -> bool:
+        """Stop everything; True if all threads have ended."""
+        ...
+
+    def destroy_node(self) -> None:
+        """Leave the graph."""
+        ...
+
+
+class StopSignals:
+    """SIGINT and SIGTERM set an event; a second one, later than an echo of the first, ends at
+    once."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self._first = float("inf")
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, signum: int, _frame) -> None:
+        if self.stop.is_set() and time.monotonic() - self._first > 0.5:
+            os._exit(128 + signum)
+        self._first = min(self._first, time.monotonic())
+        self.stop.set()
+
+
+def perception_node() -> int:
+    """Entry point: signals count from the first moment, before the slow imports."""
+    signals = StopSignals()
+    from semsplat_ros.nodes.perception import PerceptionNode
+
+    return run(PerceptionNode, signals=signals)
+
+
+def run(
+    build: Callable[[], Closable],
+    args: list[str] | None = None,
+    signals: StopSignals | None = None,
+) -> int:
+    """Build a node, spin it until a signal, and end in order.
+
+    Args:
+        build: makes the node; a SemsplatError of it is printed as one line.
+        args: ROS arguments, None = those of the process.
+        signals: if the handlers are installed already.
+
+    Returns:
+        0 after a signal or a shutdown, 2 if the node could not be started with what it was given.
+    """
+    signals = signals or StopSignals()
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
+    if signals.stop.is_set():
+        return 0
+    try:
+        # Handlers of our own: rclpy's would shut the context down under callbacks that still run.
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        node = build()
+    except Exception as problem:
+        print(f"semsplat: cannot start: {_one_line(problem)}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return EXIT_BAD_START
+    _spin_until_stopped(node, signals.stop)
+    return 0
+
+
+def _spin_until_stopped(node: Closable, stop: threading.Event) -> None:
+    import rclpy
+    from rclpy.executors import MultiThreadedExecutor
+
+    executor = MultiThreadedExecutor(num_threads=NUM_THREADS)
+    executor.add_node(node)
+    thread = threading.Thread(target=_spin, args=(executor, stop), name="semsplat-spin")
+    thread.start()
+    stop.wait()
+    # Neither a model call nor a callback can be interrupted: if one hangs, this ends the process.
+    last_resort = threading.Timer(CLOSE_TIMEOUT_S, os._exit, (0,))
+    last_resort.daemon = True
+    last_resort.start()
+    ended = node.close(timeout=CLOSE_TIMEOUT_S * 0.6)
+    executor.shutdown()
+    thread.join()
+    node.destroy_node()
+    rclpy.try_shutdown()
+    if not ended:
+        # An interpreter that ends under a running model call may abort.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _spin(executor, stop: threading.Event) -> None:
+    """Spin until the context or the executor ends; what a callback raises does not end it."""
+    from rclpy.executors import ExternalShutdownException
+
+    while not stop.is_set() and executor.context.ok():
+        try:
+            executor.spin()
+            break
+        except ExternalShutdownException:
+            break
+        except Exception as problem:
+            if stop.is_set():
+                break  # the executor was shut down under its own wait
+            # rclpy raises RCLError out of spin when a client asks for an impossible transition.
+            _logger.error("a callback outside the node's guards failed: %s", _one_line(problem))
+    stop.set()
+
+
+def _one_line(problem: BaseException) -> str:
+    text = " ".join(str(problem).split())
+    return text or type(problem).__name__
