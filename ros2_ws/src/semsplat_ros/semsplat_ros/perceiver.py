@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
@@ -21,7 +21,6 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import SceneModel, TextEncoder
 from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.language.commands import parse_concept
-from semsplat_ros.language.encoders import CachedTextEncoder, load_text_encoder
 from semsplat_ros.language.relevancy import Relevancy
 from semsplat_ros.objects.instances import SegmentationSettings, segment
 from semsplat_ros.objects.queries import rank
@@ -47,7 +46,7 @@ class Perceiver:
     Args:
         model: what turns views into scenes.
         text_encoder: the encoder of the model's semantic space, if the model brings none of its own;
-            None loads the one that the model's language profile names.
+            None loads the one that the model's language profile names, when it is first needed.
     """
 
     def __init__(self, model: SceneModel, text_encoder: TextEncoder | None = None) -> None:
@@ -55,8 +54,8 @@ class Perceiver:
         self._relevancy: Relevancy | None = None
         profile = model.language
         if profile is not None:
-            encoder = text_encoder or model.text_encoder or load_text_encoder(profile.encoder)
-            self._relevancy = Relevancy(profile, CachedTextEncoder(encoder))
+            source = text_encoder or model.text_encoder or profile.encoder
+            self._relevancy = Relevancy(profile, source)
         self._default_vocabulary: Vocabulary | None = None
         if profile is not None and profile.class_names:
             self._default_vocabulary = self.make_vocabulary(profile.class_names, version=1)
@@ -68,8 +67,8 @@ class Perceiver:
 
     def prepare(
         self,
-        left_rgb: UInt8[ndarray, "h1 w1 3"],
-        right_rgb: UInt8[ndarray, "h2 w2 3"],
+        left_rgb: ndarray,
+        right_rgb: ndarray,
         *,
         intrinsics: tuple[Float[Tensor, "3 3"] | None, Float[Tensor, "3 3"] | None] = (None, None),
         intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER,
@@ -77,12 +76,16 @@ class Perceiver:
         stamps_ns: tuple[int, ...] = (),
         frame: str = "",
     ) -> Views:
-        """Crop and resize a pair to what the model takes; see :func:`semsplat_ros.geometry.views.prepare_views`."""
+        """Crop and resize a pair of RGB uint8 pictures to what the model takes.
+
+        See :func:`semsplat_ros.geometry.views.prepare_views` for the arguments and errors.
+        """
         info = self.model.info
         return prepare_views(
             (left_rgb, right_rgb),
             info.image_size,
             stereo_factor=info.stereo_factor,
+            resampling=info.resampling,
             intrinsics=intrinsics,
             intrinsics_source=intrinsics_source,
             baseline=baseline,
@@ -201,7 +204,7 @@ def load_perceiver(
         sha256: 64 hex digits that the file must have; empty = not checked.
 
     Raises:
-        SemsplatError: what `load_model` raises; NO_LANGUAGE_MODEL if the text encoder cannot be loaded.
+        SemsplatError: what `load_model` raises.
     """
     from semsplat_ros.families.zoo import load_model  # noqa: PLC0415  (imports every family)
 

@@ -11,22 +11,23 @@ import unicodedata
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 
-# Each line is one kind of opening; they are taken off until none matches, longest alternative first.
+# Each line is one kind of opening. They are taken off until none matches; of two that match the upper one
+# wins, so the longer ones come first.
 _OPENINGS = (
     r"please|kindly|hey|hi|hello|okay|ok|now|then|robot|semsplat",
     r"(?:could|can|would|will) you(?: please)?",
     r"(?:i want|i need|i would like|i'd like|we need)(?: you)?(?: to(?= ))?",
     r"(?:help me(?: to(?= ))?|try to(?= ))",
     r"(?:i am|i'm|we are|we're) (?:looking|searching) for",
-    r"(?:find|locate|detect|spot|see|show|point (?:to|at|out)|search for|look for|look at)(?: me| us)?",
-    r"(?:get|fetch|grab|bring|give|hand|pick up)(?: me| us)?",
-    r"(?:go|drive|move|navigate|walk|travel|head|come)(?: over| up)? to",
     r"(?:bring|take|lead|guide|drive)(?: me| us)?(?: over)? to",
+    r"(?:go|drive|move|navigate|walk|travel|head|come)(?: over| up)? to",
     r"(?:do you know |tell me |show me )?(?:where is|where's|where are|where're)",
     r"(?:do you know|tell me|show me) where",
     r"where (?:did (?:i|we|you) (?:put|leave|see)|do (?:i|we|you) (?:find|see)"
     r"|can (?:i|we) (?:find|see)|can you see)",
     r"is there|are there|do you (?:see|have)|have you seen|what about|how about",
+    r"(?:find|locate|detect|spot|see|show|point (?:to|at|out)|search for|look for|look at)(?: me| us)?",
+    r"(?:get|fetch|grab|bring|give|hand|pick up)(?: me| us)?",
     r"the|an|a|my|our|your|his|her|their|its|this|that|these|those|some|any",
 )
 _CLOSINGS = (
@@ -34,11 +35,13 @@ _CLOSINGS = (
     r"in (?:the|this) (?:room|picture|image|scene)|anywhere|somewhere",
     r"(?<=\w )(?:is|are)",
 )
+_BREAK = r"[\s,;:.!?…-]+"
+"""Between a command word and the rest."""
 _OPENING = re.compile(
-    rf"(?:{'|'.join(f'(?:{line})' for line in _OPENINGS)})(?:\s+|$)", re.IGNORECASE
+    rf"(?:{'|'.join(f'(?:{line})' for line in _OPENINGS)})(?:{_BREAK}|$)", re.IGNORECASE
 )
 _CLOSING = re.compile(
-    rf"(?:^|\s+)(?:{'|'.join(f'(?:{line})' for line in _CLOSINGS)})$", re.IGNORECASE
+    rf"(?:^|{_BREAK})(?:{'|'.join(f'(?:{line})' for line in _CLOSINGS)})$", re.IGNORECASE
 )
 _PUNCTUATION = " \t.,;:!?¿¡…\"'`´‘’“”«»()[]{}<>-–—*_/\\"
 
@@ -86,10 +89,9 @@ def _strip(text: str) -> str:
     before = None
     while text != before:
         before = text
-        text = (
-            _OPENING.sub("", text.strip(_PUNCTUATION), count=1)
-            if _OPENING.match(text.strip(_PUNCTUATION))
-            else text.strip(_PUNCTUATION)
-        )
+        text = text.strip(_PUNCTUATION)
+        opening = _OPENING.match(text)
+        if opening:
+            text = text[opening.end() :]
         text = _CLOSING.sub("", text)
     return text

@@ -57,12 +57,6 @@ class CachedTextEncoder:
         self._known: OrderedDict[str, Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
-    @property
-    def dimension(self) -> int:
-        """Length d of an embedding; loads the encoder."""
-        with self._lock:
-            return self._loaded().dimension
-
     def encode(self, texts: list[str]) -> Float[Tensor, "t d"]:
         """Unit embeddings of the texts, float32 on the CPU; raises what loading the encoder raises."""
         with self._lock:

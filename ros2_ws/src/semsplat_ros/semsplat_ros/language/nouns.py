@@ -85,7 +85,7 @@ guitar;piano;violin;drum;trumpet;music;song;backpack;handbag;suitcase;wallet;key
 hat;shoe;shirt;trousers;dress;coat;sock;glove;necklace;ring;glasses;wristwatch
 person;baby;man;woman;child;face;hand;human;robot;drone;gun;sword;bomb
 telephone;smartphone;printer;keyboard;computer mouse;camera;loudspeaker;headphones;remote control;battery
-clock;vase;fan;radiator;heater;stairs;curtain;fireplace;candle;socket;power switch;pipe;cable
+clock;vase;fan;wheelchair;mailbox;tent;crib;projector;vacuum cleaner;radiator;heater;stairs;curtain;fireplace;candle;socket;power switch;pipe;cable
 paper;pen;pencil;newspaper;envelope;calendar;money;colour;number;idea;time;happiness;weather;sport;language
 """.replace("\n", ";")
     .strip(";")

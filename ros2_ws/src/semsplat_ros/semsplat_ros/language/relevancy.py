@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfile, TextEncoder
+from semsplat_ros.language.encoders import CachedTextEncoder
 from semsplat_ros.language.routing import ClassRouter
 from semsplat_ros.scene import SemanticField, Vocabulary
 
@@ -25,13 +26,14 @@ class Relevancy:
 
     Args:
         profile: what the model's language is like.
-        encoder: text to the space of its semantic fields.
+        encoder: text to the space of its semantic fields, or the name of such an encoder, which is then
+            loaded when a text needs it; see :func:`semsplat_ros.language.encoders.load_text_encoder`.
     """
 
-    def __init__(self, profile: LanguageProfile, encoder: TextEncoder) -> None:
+    def __init__(self, profile: LanguageProfile, encoder: TextEncoder | str) -> None:
         self.profile = profile
-        self._encoder = encoder
-        self._router = ClassRouter(profile, encoder) if self._closed else None
+        self._encoder = CachedTextEncoder(encoder)
+        self._router = ClassRouter(profile, self._encoder) if self._closed else None
         self._lock = threading.Lock()
         self._last: tuple[weakref.ref, Tensor] | None = None
 

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semsplat_ros.families.base import LanguageProfile, TextEncoder
+from semsplat_ros.families.base import LanguageProfile
+from semsplat_ros.language.encoders import CachedTextEncoder
 from semsplat_ros.language.nouns import OTHER_THINGS, SYNONYMS
 
 CLASS_TEMPERATURE = 40.0
@@ -34,7 +35,7 @@ class ClassRouter:
         encoder: used for texts that are neither a class name nor a synonym of one.
     """
 
-    def __init__(self, profile: LanguageProfile, encoder: TextEncoder) -> None:
+    def __init__(self, profile: LanguageProfile, encoder: CachedTextEncoder) -> None:
         self._names = profile.class_names
         self._embeddings = profile.class_embeddings.float().cpu()
         self._encoder = encoder

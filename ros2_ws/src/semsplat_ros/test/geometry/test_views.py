@@ -1,0 +1,102 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.geometry.views import central_crop, prepare_views
+from semsplat_ros.scene import IntrinsicsSource
+
+SIDES = st.integers(16, 2000)
+K = torch.tensor([[500.0, 0.0, 320.0], [0.0, 510.0, 240.0], [0.0, 0.0, 1.0]])
+
+
+@given(SIDES, SIDES, st.integers(16, 512), st.integers(16, 512))
+def test_crop_is_central_inside_and_as_large_as_can_be(
+    height: int, width: int, net_height: int, net_width: int
+) -> None:
+    crop = central_crop(height, width, net_height, net_width)
+    assert 0 <= crop.left and crop.left + crop.width <= width
+    assert 0 <= crop.top and crop.top + crop.height <= height
+    assert crop.width == width or crop.height == height
+    assert abs(width - crop.width - 2 * crop.left) <= 1
+    assert abs(height - crop.height - 2 * crop.top) <= 1
+    # The aspect is the network's, to the rounding of the shorter side.
+    assert abs(crop.width * net_height - crop.height * net_width) <= max(net_height, net_width)
+
+
+def test_resize_averages_areas_of_the_crop() -> None:
+    picture = np.zeros((64, 100, 3), np.uint8)
+    picture[:, 18:82] = 100  # a square crop takes columns 18..81
+    picture[:32, 18:50, 0] = 200
+    views = prepare_views((picture, picture), (16, 16))
+    expected = torch.full((3, 16, 16), 100 / 255)
+    expected[0, :8, :8] = 200 / 255
+    torch.testing.assert_close(views.images[0], expected)
+    assert views.images.dtype == torch.float32
+
+
+def test_intrinsics_follow_the_crop() -> None:
+    picture = np.zeros((480, 640, 3), np.uint8)
+    views = prepare_views((picture, picture), (128, 160), intrinsics=(K, K))
+    # Crop 600 x 480 from column 20, a factor of 160/600 = 128/480.
+    factor = 160 / 600
+    expected = torch.tensor(
+        [[500 * factor, 0, 300 * factor], [0, 510 * factor, 240 * factor], [0, 0, 1]]
+    )
+    torch.testing.assert_close(views.intrinsics[1], expected)
+    assert views.intrinsics_source is IntrinsicsSource.PARAMETER
+
+
+def test_one_known_camera_serves_both_of_one_size() -> None:
+    same = np.zeros((480, 640, 3), np.uint8)
+    other = np.zeros((240, 320, 3), np.uint8)
+    views = prepare_views((same, same), (16, 16), intrinsics=(None, K))
+    torch.testing.assert_close(views.intrinsics[0], views.intrinsics[1])
+    views = prepare_views((same, other), (16, 16), intrinsics=(K, None))
+    assert views.intrinsics is None
+    assert views.intrinsics_source is IntrinsicsSource.ESTIMATED
+
+
+def test_finer_images_come_from_the_same_crop_where_a_baseline_is_known() -> None:
+    rng = np.random.default_rng(0)
+    pictures = tuple(rng.integers(0, 256, (128, 160, 3), dtype=np.uint8) for _ in range(2))
+    views = prepare_views(pictures, (32, 40), stereo_factor=2, baseline=0.1)
+    assert views.stereo_images.shape == (2, 3, 64, 80)
+    shrunk = torch.nn.functional.avg_pool2d(views.stereo_images, 2)
+    torch.testing.assert_close(shrunk, views.images, atol=1.5 / 255, rtol=0)
+    assert views.rectified_baseline == 0.1
+    assert prepare_views(pictures, (32, 40), stereo_factor=2).stereo_images is None
+
+
+def test_small_pictures_are_enlarged_smoothly() -> None:
+    ramp = np.repeat(np.arange(16, dtype=np.uint8)[None, :, None] * 10, 16, 0).repeat(3, 2)
+    row = prepare_views((ramp, ramp), (64, 64)).images[0, 0, 0]
+    assert float((row[1:] - row[:-1]).max()) < 5 / 255
+
+
+@pytest.mark.parametrize(
+    ("pictures", "kwargs", "named"),
+    [
+        ((np.zeros((64, 64), np.uint8),) * 2, {}, "(64, 64)"),
+        ((np.zeros((64, 64, 3), np.float32),) * 2, {}, "float32"),
+        ((np.zeros((8, 64, 3), np.uint8),) * 2, {}, "16 x 16"),
+        ((np.zeros((64, 64, 3), np.uint8),) * 2, {"baseline": 0.0}, "baseline 0.0"),
+        ((np.zeros((64, 64, 3), np.uint8),) * 2, {"baseline": float("nan")}, "baseline nan"),
+        (
+            (np.zeros((64, 64, 3), np.uint8), np.zeros((64, 60, 3), np.uint8)),
+            {"baseline": 0.1},
+            "(64, 60)",
+        ),
+        ((np.zeros((64, 64, 3), np.uint8),) * 2, {"intrinsics": (-K, None)}, "-500.0"),
+        ((np.zeros((64, 64, 3), np.uint8),) * 2, {"intrinsics": (K,)}, "1 intrinsics"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(pictures: tuple, kwargs: dict, named: str) -> None:
+    with pytest.raises(SemsplatError) as caught:
+        prepare_views(pictures, (16, 16), **kwargs)
+    assert caught.value.code is ErrorCode.INVALID_ARGUMENT
+    assert named in caught.value.message
