@@ -1,0 +1,282 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""When the set-up works, what it does, and what it says when it cannot."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import make_environment
+import pytest
+import system
+from make_environment import SetupError
+from progress import CommandFailed, notable, run
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of its own in which the set-up works; commands are not run but noted."""
+    workspace = tmp_path / "ros2_ws"
+    message = workspace / "src" / "semsplat_interfaces" / "msg" / "Thing.msg"
+    message.parent.mkdir(parents=True)
+    message.write_text("int32 x\n")
+    (workspace / "src" / "semsplat_ros").mkdir()
+    (workspace / "src" / "semsplat_ros" / "node.py").write_text("pass\n")
+    (tmp_path / "environment").mkdir()
+    (tmp_path / "environment" / "core.txt").write_text("numpy==2.4.6\n")
+    (tmp_path / "environment" / "pip_ros.cmake").touch()
+    places = {
+        "ROOT": tmp_path,
+        "HERE": tmp_path / "environment",
+        "VENV": tmp_path / ".venv",
+        "WORKSPACE": workspace,
+        "LOG": workspace / "log" / "setup.log",
+        "STAMP": tmp_path / ".venv" / "semsplat.json",
+        "__file__": str(tmp_path / "environment" / "core.txt"),
+    }
+    for name, value in places.items():
+        monkeypatch.setattr(make_environment, name, value)
+    (workspace / "log").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def commands(tree: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands that the set-up would have run."""
+    noted: list[str] = []
+
+    def note(title: str, command: Sequence[str], *_: object, **__: object) -> None:
+        noted.append(" ".join(command))
+        if "venv" in command:
+            (tree / ".venv" / "bin").mkdir()
+            (tree / ".venv" / "bin" / "python").touch()
+            version = "{}.{}.0".format(*make_environment.sys.version_info[:2])
+            (tree / ".venv" / "pyvenv.cfg").write_text(f"version = {version}\n")
+
+    monkeypatch.setattr(make_environment, "run", note)
+    monkeypatch.setattr(system, "missing_tools", dict)
+    monkeypatch.setattr(system, "has_nvidia_gpu", lambda: False)
+    return noted
+
+
+def kinds(commands: list[str]) -> list[str]:
+    words = (("-m venv", "venv"), ("pip install", "pip"), ("colcon build", "build"))
+    return [kind for command in commands for word, kind in words if word in command]
+
+
+def test_the_second_run_does_nothing(tree: Path, commands: list[str]) -> None:
+    assert make_environment.main() == 0
+    assert kinds(commands) == ["venv", "pip", "pip", "pip", "build"]
+    commands.clear()
+    assert make_environment.main() == 0
+    assert commands == []
+
+
+def test_what_changed_is_made_again_and_no_more(tree: Path, commands: list[str]) -> None:
+    make_environment.main()
+    commands.clear()
+    (tree / "ros2_ws/src/semsplat_ros/node.py").write_text("print()\n")
+    make_environment.main()
+    assert commands == []
+    (tree / "ros2_ws/src/semsplat_interfaces/msg/Thing.msg").write_text("int64 x\n")
+    make_environment.main()
+    assert kinds(commands) == ["build"]
+    commands.clear()
+    (tree / "environment" / "core.txt").write_text("numpy==2.5.5\n")
+    make_environment.main()
+    assert kinds(commands) == ["pip", "pip", "pip", "build"]
+
+
+def test_a_half_made_environment_is_made_anew(tree: Path, commands: list[str]) -> None:
+    make_environment.main()
+    commands.clear()
+    (tree / ".venv" / "unfinished").touch()
+    (tree / ".venv" / "semsplat.json").unlink()
+    make_environment.main()
+    assert kinds(commands) == ["venv", "pip", "pip", "pip", "build"]
+    assert not (tree / ".venv" / "unfinished").exists()
+
+
+def test_a_half_made_build_is_made_anew(
+    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noting = make_environment.run
+
+    def break_off(title: str, command: Sequence[str], *_: object, **__: object) -> None:
+        noting(title, command)
+        if "colcon" in command[-1]:
+            raise CommandFailed(command, "killed")
+
+    monkeypatch.setattr(make_environment, "run", break_off)
+    assert make_environment.main() == 1
+    rest = tree / "ros2_ws" / "build" / "half.o"
+    rest.touch()
+    monkeypatch.setattr(make_environment, "run", noting)
+    commands.clear()
+    assert make_environment.main() == 0
+    assert kinds(commands) == ["build"]
+    assert not rest.exists()
+
+
+def test_cpu_torch_is_looked_for_in_three_places(
+    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def refuse(title: str, *arguments: str) -> None:
+        tried.append(arguments)
+        raise CommandFailed(["pip install"], "No matching distribution (from versions: 2.12.0)")
+
+    monkeypatch.setattr(make_environment, "_pip", refuse)
+    with pytest.raises(CommandFailed):
+        make_environment._install_torch([])
+    wanted = f"torch=={make_environment.TORCH}"
+    index = make_environment.TORCH_CPU_INDEX
+    assert tried == [
+        (f"{wanted}+cpu",),
+        (f"{wanted}+cpu", "--extra-index-url", index),
+        (wanted,),
+    ]
+    tried.clear()
+    monkeypatch.setattr(system, "has_nvidia_gpu", lambda: True)
+    with pytest.raises(CommandFailed):
+        make_environment._install_torch([])
+    assert tried == [(wanted,)]
+
+
+def test_missing_system_packages_are_named_in_one_line(
+    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    missing = {"a C++ compiler": ["build-essential"], "Mesa's EGL": ["libegl1", "libgl1"]}
+    monkeypatch.setattr(system, "missing_tools", lambda: missing)
+    monkeypatch.setattr(system, "become_root", lambda: None)
+    assert make_environment.main() == 1
+    line = capsys.readouterr().err.strip()
+    assert line == (
+        "semsplat: missing: a C++ compiler, Mesa's EGL; "
+        "install with: sudo apt install build-essential libegl1 libgl1"
+    )
+    assert commands == []
+
+
+def test_missing_system_packages_are_installed_by_root_and_announced(
+    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    answers = [{"a C++ compiler": ["build-essential"]}, {}]
+    monkeypatch.setattr(system, "missing_tools", lambda: answers.pop(0))
+    monkeypatch.setattr(system, "become_root", lambda: ["sudo", "-n"])
+    monkeypatch.setattr(make_environment.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert make_environment.main() == 0
+    assert commands[0] == "sudo -n apt-get update"
+    assert commands[1].startswith("sudo -n env") and commands[1].endswith(" build-essential")
+    assert "installing what is missing (a C++ compiler)" in capsys.readouterr().out
+
+
+def test_the_tools_of_a_bare_machine_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system.shutil, "which", lambda name: None)
+    monkeypatch.setattr(system.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(system.sysconfig, "get_path", lambda name: "/nowhere")
+
+    def no_library(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr(system.ctypes, "CDLL", no_library)
+    packages = [name for names in system.missing_tools().values() for name in names]
+    assert packages[0] == "build-essential"
+    assert packages[1].endswith("-dev") and packages[2].endswith("-venv")
+    assert {"libegl1", "libgl1-mesa-dri"} <= set(packages)
+
+
+def test_a_full_disk_is_found_before_anything_is_done(
+    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    class Usage:
+        free = system.GIB
+
+    monkeypatch.setattr(system.shutil, "disk_usage", lambda folder: Usage)
+    assert make_environment.main() == 1
+    assert "1.0 GB free on the disk of" in capsys.readouterr().err
+    assert commands == []
+
+
+def installed_ros(folder: Path) -> Path:
+    (folder / "share" / "rclpy").mkdir(parents=True)
+    (folder / "share" / "rclpy" / "package.xml").touch()
+    return folder
+
+
+def test_an_installed_ros_is_found_and_wheels_are_not_taken_for_one(tmp_path: Path) -> None:
+    root, other = tmp_path / "checkout", installed_ros(tmp_path / "other" / ".venv")
+    installed_ros(root / ".venv")
+    (other / "pyvenv.cfg").touch()
+    wheels = f"{root / '.venv'}:{other}"
+    assert system.ros_prefix({"AMENT_PREFIX_PATH": wheels}, root) is None
+    assert system.ros_prefix({}, root) is None
+    jazzy = installed_ros(tmp_path / "jazzy")
+    assert system.ros_prefix({"AMENT_PREFIX_PATH": f"{wheels}:{jazzy}"}, root) == jazzy
+
+
+def test_an_installed_jazzy_is_used_without_wheels_or_underlay(
+    tree: Path, commands: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jazzy = installed_ros(tmp_path / "jazzy-elsewhere")
+    monkeypatch.setattr(system, "ros_prefix", lambda env, root: jazzy)
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    assert make_environment.main() == 0
+    assert "--system-site-packages" in commands[0]
+    assert not any("/ros.txt" in command for command in commands)
+    assert any("/arrays-ros.txt" in command for command in commands)
+    assert (tree / ".venv" / "ros_prefix").read_text() == str(jazzy)
+    assert "pip_underlay" not in (tree / "environment" / "defaults.yaml").read_text()
+    # a shell in which it is not sourced goes on with it
+    monkeypatch.setattr(system, "ros_prefix", lambda env, root: None)
+    commands.clear()
+    assert make_environment.main() == 0
+    assert commands == []
+
+
+def test_another_distribution_is_refused(
+    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(system, "ros_prefix", lambda env, root: Path("/opt/ros/humble"))
+    monkeypatch.setenv("ROS_DISTRO", "humble")
+    assert make_environment.main() == 1
+    assert "ROS 2 humble is sourced and semsplat needs Jazzy" in capsys.readouterr().err
+
+
+def test_failures_are_explained_in_one_line(tmp_path: Path) -> None:
+    pip = ["python", "-m", "pip", "install", "torch"]
+    full = make_environment._explain(CommandFailed(pip, "OSError: No space left on device"))
+    assert "disk is full" in full
+    other = make_environment._explain(CommandFailed(["colcon"], "a\nCMake Error: no\nb\n"))
+    assert "CMake Error: no" in other and "\n" not in other
+
+
+def test_a_command_is_logged_and_its_failure_raised(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    run("fine", ["sh", "-c", "echo out; echo err >&2"], log)
+    assert "out\nerr\n" in log.read_text()
+    with pytest.raises(CommandFailed) as caught:
+        run("not fine", ["sh", "-c", "echo why; exit 3"], log)
+    assert caught.value.output == "why\n"
+
+
+def test_only_telling_rows_are_shown() -> None:
+    row = "  Downloading https://host/a/torch-2.13.0-cp312-cp312-linux.whl (190.3 MB)"
+    assert notable(row) == "torch-2.13.0 (190.3 MB)"
+    assert notable("Starting >>> tf2_ros") == "building tf2_ros"
+    assert notable("  Requirement already satisfied: pip") == ""
+
+
+def test_pins_are_exact() -> None:
+    for name in ("core", "arrays", "ros", "build", "dev", "language", "constraints"):
+        path = Path(make_environment.HERE) / f"{name}.txt"
+        for row in path.read_text(encoding="utf-8").splitlines():
+            assert row.startswith("#") or "==" in row, f"{path.name}: {row}"
+
+
+def test_a_path_with_a_blank_is_refused(
+    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make_environment, "ROOT", Path("/home/me/my robots/semsplat"))
+    with pytest.raises(SetupError, match="blank"):
+        make_environment._check_machine(None)
