@@ -63,7 +63,8 @@ def segment(
     """
     cells = Cells.of_scene(scene)
     classes = None if probabilities is None else cells.take(probabilities)
-    min_cells = max(1, settings.min_points // cells.stride**2)
+    # An object that both views see is a component in each.
+    min_cells = max(1, settings.min_points // (cells.stride**2 * cells.shape[0]))
     group = cluster(
         cells, _features(scene, cells, classes), classes, min_cells, settings.clustering
     )
