@@ -12,14 +12,12 @@ _ROWS_PER_CHUNK = 1024
 """Points compared with all others at a time on a GPU: 0.5 GiB for 131,072 points."""
 
 
-def mean_square_spacing(
-    points: Float[Tensor, "n 3"], neighbours: int = 3
-) -> Float[Tensor, " n"]:
+def mean_square_spacing(points: Float[Tensor, "n 3"], neighbours: int = 3) -> Float[Tensor, " n"]:
     """Mean of the squared distances from each point to its nearest other points.
 
     Args:
-        points: at least `neighbours` + 1 of them, finite, any unit. A point at the same place counts as
-            another point.
+        points: at least `neighbours` + 1 of them, finite, any unit. A point at the same place
+            counts as another point.
         neighbours: how many nearest points are averaged.
 
     A k-d tree on the CPU; on a GPU all pairs, without waiting for the device.

@@ -21,8 +21,9 @@ _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 def tokenize(texts: list[str], context: int = CONTEXT) -> Int[Tensor, "t {context}"]:
     """Tokens of each text between a start and an end mark, then zeros.
 
-    Text is put in lower case and composed form, typographic quotes become plain ones; words and punctuation are split as CLIP does. A text that
-    is too long is cut so that the end mark stands last.
+    Text is put in lower case and composed form, typographic quotes become plain ones; words and
+    punctuation are split as CLIP does. A text that is too long is cut so that the end mark stands
+    last.
     """
     tokenizer = _tokenizer()
     start, end = tokenizer.token_to_id(START), tokenizer.token_to_id(END)
@@ -71,7 +72,8 @@ def _tokenizer() -> Tokenizer:
 def _byte_letters() -> list[str]:
     """A printable letter for every byte value, in the order of CLIP's vocabulary.
 
-    Printable Latin-1 bytes stand for themselves and come first; the others get the letters from U+0100 on.
+    Printable Latin-1 bytes stand for themselves and come first; the others get the letters from
+    U+0100 on.
     """
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
     others = [byte for byte in range(256) if byte not in printable]

@@ -13,6 +13,8 @@ from semsplat_ros.networks.croco import Mlp
 class BiasFreeAttention(nn.Module):
     """Multi-head attention without biases, query, key and value weights in one tensor."""
 
+    matrix_parameters = ("in_proj_weight",)
+
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
@@ -24,7 +26,7 @@ class BiasFreeAttention(nn.Module):
         self, x: Float[Tensor, "b n c"], memory: Float[Tensor, "b m c"]
     ) -> Float[Tensor, "b n c"]:
         dtype = self.out_proj.weight.dtype
-        weights = self.in_proj_weight.to(dtype).chunk(3)
+        weights = self.in_proj_weight.chunk(3)
         q, k, v = (
             F.linear(tokens.to(dtype), weight).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for tokens, weight in zip((x, memory, memory), weights, strict=True)

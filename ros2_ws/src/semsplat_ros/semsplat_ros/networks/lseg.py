@@ -1,9 +1,10 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""LSeg (Language-driven Semantic Segmentation paper): dense image features in the space of CLIP ViT-B/32 text.
+"""LSeg (Language-driven Semantic Segmentation paper): dense image features in the space of CLIP
+ViT-B/32 text.
 
-A ViT-L/16 whose blocks 5, 11, 17 and 23 feed a DPT decoder with batch norm (DPT paper, readout "project").
-Attribute names are the tensor names of the official file without its prefix ``net.``.
+A ViT-L/16 whose blocks 5, 11, 17 and 23 feed a DPT decoder with batch norm (DPT paper, readout
+"project"). Attribute names are the tensor names of the official file without its prefix ``net.``.
 """
 
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ TINY_LSEG = LsegConfig(
 
 
 class VisionTransformer(nn.Module):
-    """ViT with a class token and a learned position table; its final norm and classifier are not used."""
+    """ViT with a class token and a learned position table; its final norm and classifier are not
+    used."""
 
     def __init__(self, config: LsegConfig) -> None:
         super().__init__()
@@ -199,13 +201,17 @@ class LsegScratch(nn.Module):
 class Lseg(nn.Module):
     """Image features and text embeddings of one space.
 
-    The official file holds CLIP's image tower too, which LSeg does not use; :meth:`drop_unused` frees it.
+    The official file holds CLIP's image tower too, which LSeg does not use; :meth:`drop_unused`
+    frees it.
     """
 
     def __init__(self, config: LsegConfig | None = None) -> None:
         super().__init__()
         self.config = c = config or LsegConfig()
         self.clip_pretrained = Clip(c.clip)
+        # As in the official file: nothing computes with it, and no other format is made while
+        # loading.
+        self.clip_pretrained.visual.half()
         self.pretrained = ImageEncoder(c)
         self.scratch = LsegScratch(c)
 
@@ -213,13 +219,14 @@ class Lseg(nn.Module):
         """Features at half the image size, float32, not normalised.
 
         Args:
-            images: as the caller's system was trained: LSeg itself and the LSM paper's input features take
-                RGB in -1..1, the SpatialSplat paper's take 0..1. Sides are multiples of 32.
+            images: as the caller's system was trained: LSeg itself and the LSM paper's input
+                features take RGB in -1..1, the SpatialSplat paper's take 0..1. Sides are multiples
+                of 32.
         """
         height, width = images.shape[-2:]
         if height % SIDE_MULTIPLE or width % SIDE_MULTIPLE:
             raise ValueError(
-                f"LSeg needs image sides that are multiples of {SIDE_MULTIPLE}; got {height} x {width}"
+                f"image sides {height} x {width} given; LSeg takes multiples of {SIDE_MULTIPLE}"
             )
         return self.scratch(self.pretrained(images)).float()
 

@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Gaussians from point features, as the LSM paper's published network computes them (section 3.2)."""
+"""Gaussians from point features, as the LSM paper's published network computes them (section
+3.2)."""
 
 from typing import NamedTuple
 
@@ -20,14 +21,16 @@ SCALE_LIMITS = (0.1, 3.0)
 
 
 class LsmGaussians(NamedTuple):
-    """Attributes of one Gaussian for every point; p = points of a scene, view by view, row-major."""
+    """Attributes of one Gaussian for every point; p = points of a scene, view by view,
+    row-major."""
 
     scales: Float[Tensor, "s p 3"]
     """Standard deviations, same unit as the points."""
     quats_wxyz: Float[Tensor, "s p 4"]
     opacities: Float[Tensor, "s p"]
     sh: Float[Tensor, "s p k 3"]
-    """16 coefficients. The published renderer draws the first alone: the others were never trained."""
+    """16 coefficients. The published renderer draws the first alone: the others were never
+    trained."""
     features: Float[Tensor, "s p f"]
     """Compressed language features."""
 
@@ -46,7 +49,8 @@ def spacing_of(points: Float[Tensor, "s p 3"]) -> Float[Tensor, "s p"]:
 
 
 class LsmGaussianHead(nn.Module):
-    """One linear layer; channels: scale 3, rotation 4, opacity 1, SH 48 (coefficient, colour), features."""
+    """One linear layer; channels: scale 3, rotation 4, opacity 1, SH 48 (coefficient, colour),
+    features."""
 
     def __init__(self, in_channels: int = 64, feature_channels: int = 64) -> None:
         super().__init__()
@@ -64,7 +68,8 @@ class LsmGaussianHead(nn.Module):
 
         Args:
             point_features: of the point transformer.
-            points: both views of a scene in the first camera's frame; spacings are taken over both.
+            points: both views of a scene in the first camera's frame; spacings are taken over
+                both.
             colours: RGB of the points' pixels, -1..1.
             language: reduced language features of the points' pixels.
         """

@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""A batch of point clouds on the way through Point Transformer V3: features, voxels and serial orders."""
+"""A batch of point clouds on the way through Point Transformer V3: features, voxels and serial
+orders."""
 
 from dataclasses import dataclass, field, replace
 
@@ -70,8 +71,9 @@ class Structure:
 class PointFeatures:
     """Features on a structure.
 
-    ``conv_input`` is what the next submanifold convolution reads. It is the features everywhere but in the
-    first block of a decoder stage (see :class:`~semsplat_ros.networks.point_transformer.Unpooling`).
+    ``conv_input`` is what the next submanifold convolution reads. It is the features everywhere
+    but in the first block of a decoder stage (see
+    :class:`~semsplat_ros.networks.point_transformer.Unpooling`).
     """
 
     structure: Structure
@@ -128,8 +130,8 @@ def _maybe_shuffled(codes: Int[Tensor, "o n"], shuffle: bool) -> Int[Tensor, "o 
 def coarsen(structure: Structure, shuffle: bool = False) -> Structure:
     """Merge the points of each cube of 2 x 2 x 2 voxels, which share all but 3 bits of any code.
 
-    The coarse points are sorted by the first order's code. Where no bit is left to drop, points of one
-    voxel are still merged.
+    The coarse points are sorted by the first order's code. Where no bit is left to drop, points of
+    one voxel are still merged.
     """
     step = 1 if structure.depth > 0 else 0
     parents = structure.codes >> (3 * step)

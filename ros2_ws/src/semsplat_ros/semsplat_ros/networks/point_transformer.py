@@ -1,10 +1,12 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Point Transformer V3 with image and language fusion, as the LSM paper uses it (section 3.2 and 3.3).
+"""Point Transformer V3 with image and language fusion, as the LSM paper uses it (section 3.2 and
+3.3).
 
-A U-Net on serialised points: attention runs in windows of points that follow each other on a space-filling
-curve, positions enter through submanifold convolutions, and three fusion blocks let the coarse points read
-image and language tokens. Attribute names are the tensor names of the official checkpoint.
+A U-Net on serialised points: attention runs in windows of points that follow each other on a
+space-filling curve, positions enter through submanifold convolutions, and three fusion blocks let
+the coarse points read image and language tokens. Attribute names are the tensor names of the
+official checkpoint.
 """
 
 from dataclasses import dataclass
@@ -27,17 +29,21 @@ POSITION_KERNEL = 3
 
 
 class WindowRule(Enum):
-    """How long an attention window is where a batch holds several scenes; one scene: no difference."""
+    """How long an attention window is where a batch holds several scenes; one scene: no
+    difference."""
 
     FIXED = "fixed"
-    """The configured length; a scene with fewer points is one shorter window (published with flash attention)."""
+    """The configured length; a scene with fewer points is one shorter window (published with flash
+    attention)."""
     SMALLEST_SCENE = "smallest scene"
-    """At most the points of the smallest scene at that resolution (published without flash attention)."""
+    """At most the points of the smallest scene at that resolution (published without flash
+    attention)."""
 
 
 @dataclass(frozen=True)
 class PointTransformerConfig:
-    """Sizes; the defaults are those of the official LSM checkpoint. Stages are listed finest first."""
+    """Sizes; the defaults are those of the official LSM checkpoint. Stages are listed finest
+    first."""
 
     in_channels: int = 6
     encoder_depths: tuple[int, ...] = (1, 1, 1, 3, 1)
@@ -50,7 +56,8 @@ class PointTransformerConfig:
     window_rule: WindowRule = WindowRule.FIXED
     mlp_ratio: int = 4
     drop_path: float = 0.3
-    """Stochastic depth of the last encoder block, rising linearly from 0; decoder the other way round."""
+    """Stochastic depth of the last encoder block, rising linearly from 0; decoder the other way
+    round."""
     image_width: int = 1024
     language_width: int = 512
     fusion_heads: int = 8
@@ -75,7 +82,8 @@ TINY_POINT_TRANSFORMER = PointTransformerConfig(
 
 
 class DropPath(nn.Module):
-    """Stochastic depth (Huang et al., ECCV 2016): drops a residual branch for some points while training."""
+    """Stochastic depth (Huang et al., ECCV 2016): drops a residual branch for some points while
+    training."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
@@ -114,8 +122,9 @@ class WindowAttention(nn.Module):
     def _attend(self, qkv: Float[Tensor, "n c3"], window: int) -> Float[Tensor, "n c"]:
         """Attention of one scene's points in serial order.
 
-        More points than a window: the places missing in the last window are filled with the points at the
-        same places of the window before; they are attended to, what they receive is dropped.
+        More points than a window: the places missing in the last window are filled with the points
+        at the same places of the window before; they are attended to, what they receive is
+        dropped.
         """
         count = qkv.shape[0]
         window = min(window, count)
@@ -213,8 +222,9 @@ class Pooling(nn.Module):
 class Unpooling(nn.Module):
     """Twice the resolution: every point receives its coarse point's features, added to its own.
 
-    What the next convolution reads is the skip projection alone, without the coarse features: the published
-    network leaves its sparse tensor as it was when it adds, and the official weights were trained so.
+    What the next convolution reads is the skip projection alone, without the coarse features: the
+    published network leaves its sparse tensor as it was when it adds, and the official weights
+    were trained so.
     """
 
     def __init__(self, in_channels: int, skip_channels: int, width: int) -> None:
@@ -231,7 +241,9 @@ class Unpooling(nn.Module):
 class EncoderStage(nn.Module):
     """Pooling (in all stages but the first) and blocks that go through the orders in turn."""
 
-    def __init__(self, config: PointTransformerConfig, stage: int, drop_paths: list[float]) -> None:
+    def __init__(
+        self, config: PointTransformerConfig, stage: int, drop_paths: list[float]
+    ) -> None:
         super().__init__()
         width = config.encoder_channels[stage]
         if stage:
@@ -281,8 +293,9 @@ class PointTransformer(nn.Module):
 
     Args:
         config: sizes.
-        shuffle_orders: permute the serial orders at random in every pass, also outside of training, as the
-            published code does. Off by default: the same input then gives the same output.
+        shuffle_orders: permute the serial orders at random in every pass, also outside of
+            training, as the published code does. Off by default: the same input then gives the
+            same output.
     """
 
     def __init__(
@@ -325,8 +338,8 @@ class PointTransformer(nn.Module):
 
         Args:
             features: LSM: position in the normalised cube and colour in -1..1.
-            structure: the points, see :func:`semsplat_ros.networks.point_cloud.structure_of`; shuffled
-                there if this network shuffles.
+            structure: the points, see :func:`semsplat_ros.networks.point_cloud.structure_of`;
+                shuffled there if this network shuffles.
             image_tokens: encoder tokens of both views of each scene.
             language_tokens: pooled language features of both views of each scene.
         """
@@ -352,12 +365,12 @@ class PointTransformer(nn.Module):
         block: FusionBlock, points: PointFeatures, projection: nn.Linear, memory: Tensor
     ) -> PointFeatures:
         tokens = projection(memory.to(projection.weight.dtype)).to(points.features.dtype)
-        return points.with_features(
-            block(points.features, points.structure.counts, tokens)
-        )
+        return points.with_features(block(points.features, points.structure.counts, tokens))
 
 
 def _drop_paths(highest: float, depths: tuple[int, ...]) -> list[list[float]]:
-    """Stochastic depth of each block of each stage, from 0 at the finest to `highest` at the coarsest."""
-    flat = torch.linspace(0, highest, sum(depths)).tolist()
+    """Stochastic depth of each block of each stage, from 0 at the finest to `highest` at the
+    coarsest."""
+    last = max(sum(depths) - 1, 1)
+    flat = [highest * i / last for i in range(sum(depths))]
     return [[flat.pop(0) for _ in range(depth)] for depth in depths]

@@ -1,9 +1,11 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Space-filling curves: voxels of a point cloud in an order in which neighbours stay near each other.
+"""Space-filling curves: voxels of a point cloud in an order in which neighbours stay near each
+other.
 
-Point Transformer V3 paper, section 4.1: every point gets one code for each of four orders, its place
-along a z-order (Morton) or Hilbert curve, with or without x and y swapped; attention windows are cut
+Point Transformer V3 paper, section 4.1: every point gets one code for each of four orders, its
+place along a z-order (Morton) or Hilbert curve, with or without x and y swapped; attention windows
+are cut
 from the points sorted by code.
 """
 
@@ -16,7 +18,8 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 ORDERS = ("z", "z-trans", "hilbert", "hilbert-trans")
 MAX_DEPTH = 16
 """Bits per axis: 3 x 16 bits of code leave 15 bits for the scene's number in an int64."""
-MAX_SCENES = 1 << 15
+MAX_SCENES = 1 << 12
+"""So that voxel keys (:mod:`semsplat_ros.networks.sparse_conv`) fit into an int64."""
 
 _SPREAD = (
     (32, 0x001F00000000FFFF),
@@ -42,16 +45,18 @@ def _interleave(
 
 
 def z_code(grid: Int[Tensor, "n 3"]) -> Int[Tensor, " n"]:
-    """Place of each voxel (x, y, z) along the z-order curve; x holds the highest bit of each three."""
+    """Place of each voxel (x, y, z) along the z-order curve; x holds the highest bit of each
+    three."""
     x, y, z = grid.long().unbind(-1)
     return _interleave(x, y, z)
 
 
 def hilbert_code(grid: Int[Tensor, "n 3"], depth: int) -> Int[Tensor, " n"]:
-    """Place of each voxel (x, y, z) along the Hilbert curve through a cube of 2^depth voxels a side.
+    """Place of each voxel (x, y, z) along the Hilbert curve through a cube of 2^depth voxels a
+    side.
 
-    Skilling, "Programming the Hilbert curve" (AIP 2004): undo excess work from the highest bit down,
-    then Gray-encode; consecutive codes are voxels that share a face.
+    Skilling, "Programming the Hilbert curve" (AIP 2004): undo excess work from the highest bit
+    down, then Gray-encode; consecutive codes are voxels that share a face.
     """
     axes = list(grid.long().unbind(-1))
     for bit in range(depth - 1, 0, -1):
@@ -80,8 +85,8 @@ def depth_of(grid: Int[Tensor, "n 3"]) -> int:
     if lowest < 0 or highest >= 1 << MAX_DEPTH:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"voxel indices run from {lowest} to {highest}; allowed are 0 to {(1 << MAX_DEPTH) - 1}:"
-            " use larger voxels or a smaller scene",
+            f"voxel indices run from {lowest} to {highest}; allowed are 0 to "
+            f"{(1 << MAX_DEPTH) - 1}: use larger voxels or a smaller scene",
         )
     return max(highest.bit_length(), 1)
 
@@ -89,7 +94,8 @@ def depth_of(grid: Int[Tensor, "n 3"]) -> int:
 def encode(
     grid: Int[Tensor, "n 3"], scene: Int[Tensor, " n"], depth: int, order: str
 ) -> Int[Tensor, " n"]:
-    """Code of each voxel in one of ORDERS, the scene's number above the 3 x depth bits of the curve.
+    """Code of each voxel in one of ORDERS, the scene's number above the 3 x depth bits of the
+    curve.
 
     Raises:
         SemsplatError: INVALID_ARGUMENT if the order's name is unknown.
@@ -97,7 +103,8 @@ def encode(
     curve, _, swapped = order.partition("-")
     if order not in ORDERS:
         raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT, f"order {order!r} is unknown; allowed are {', '.join(ORDERS)}"
+            ErrorCode.INVALID_ARGUMENT,
+            f"order {order!r} is unknown; allowed are {', '.join(ORDERS)}",
         )
     if swapped:
         grid = grid[:, [1, 0, 2]]

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Submanifold sparse convolution in plain PyTorch, also where several points share a voxel.
 
-Submanifold convolution (Graham, Engelcke and van der Maaten, CVPR 2018) computes outputs at the occupied
-voxels only: ``out(p) = sum over r of W[r] . x(p + r - k // 2)`` over the occupied neighbours.
+Submanifold convolution (Graham, Engelcke and van der Maaten, CVPR 2018) computes outputs at the
+occupied voxels only: ``out(p) = sum over r of W[r] . x(p + r - k // 2)`` over the occupied
+neighbours.
 
-Large Spatial Model feeds point maps without merging points of one voxel. The rule here is then that of the
-CPU library its numbers come from, which is the only deterministic one. The first point of a voxel in input
-order stands for it; with taps r counted row-major over (x, y, z),
+Large Spatial Model feeds point maps without merging points of one voxel. The rule here is then
+that of the CPU library its numbers come from, which is the only deterministic one. The first point
+of a voxel in input order stands for it; with taps r counted row-major over (x, y, z),
 
 - the centre tap gives every point its own feature;
-- taps before the centre reach the first point of a voxel only, and bring the sum over all points of the
-  neighbouring voxel;
+- taps before the centre reach the first point of a voxel only, and bring the sum over all points
+  of the neighbouring voxel;
 - taps after the centre reach every point, and bring the first point of the neighbouring voxel.
 
 Where every voxel holds one point, the rule is the ordinary convolution.
@@ -65,9 +66,11 @@ def _key(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
 
 
 def voxels_of(grid: Int[Tensor, "n 3"], scene: Int[Tensor, " n"]) -> Voxels:
-    """The occupied voxels of points with voxel indices in [0, 2^16) and a scene's number below 2^12.
+    """The occupied voxels of points with voxel indices in [0, 2^16) and a scene's number below
+    2^12.
 
-    Indices are moved by 2^15, so no neighbour of one scene is taken for a voxel of another row or scene.
+    Indices are moved by 2^15, so no neighbour of one scene is taken for a voxel of another row or
+    scene.
     """
     x, y, z = (grid.long() + (1 << (_AXIS_BITS - 2))).unbind(-1)
     point_keys = _key(x, y, z) + (scene.long() << (3 * _AXIS_BITS))
@@ -87,9 +90,7 @@ def _convolve(
     """Sum over the taps of weight times the neighbour's feature, an empty neighbour being zero."""
     padded = torch.cat([features, features.new_zeros(1, features.shape[1])])
     flat_weight = weight.flatten(0, 1)
-    chunks = [
-        padded[rows].flatten(1) @ flat_weight for rows in neighbours.split(_ROWS_PER_CHUNK)
-    ]
+    chunks = [padded[rows].flatten(1) @ flat_weight for rows in neighbours.split(_ROWS_PER_CHUNK)]
     return torch.cat(chunks)
 
 
@@ -128,7 +129,8 @@ class SubmanifoldConv3d(nn.Module):
         Args:
             features: one row for each point.
             voxels: the voxels of the points.
-            neighbours: ``voxels.neighbours(kernel_size)``; shared by all convolutions of that size.
+            neighbours: ``voxels.neighbours(kernel_size)``; shared by all convolutions of that
+                size.
         """
         weight = self.weight.flatten(1, 3).permute(1, 2, 0).to(features.dtype)
         centre = weight.shape[0] // 2

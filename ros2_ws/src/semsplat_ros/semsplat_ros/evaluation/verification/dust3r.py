@@ -37,7 +37,7 @@ def dust3r(recorder: Recorder, seed: int) -> None:
     """All sizes in the file."""
     if "rope/in" in recorder.golden.arrays:
         _rope(recorder)
-    sizes = _sizes(recorder.golden)
+    sizes = picture_sizes(recorder.golden)
     network = load_by_rule(Dust3rNetwork, "dust3r", seed, DUST3R_RULE)
     for name, height, width in sizes:
         _dust3r_pair(recorder, network, seed, name, height, width)
@@ -45,7 +45,7 @@ def dust3r(recorder: Recorder, seed: int) -> None:
 
 def splatt3r(recorder: Recorder, seed: int) -> None:
     """All sizes in the file; the weights are hashed with the official prefix."""
-    sizes = _sizes(recorder.golden)
+    sizes = picture_sizes(recorder.golden)
     network = load_by_rule(Splatt3rNetwork, "splatt3r", seed, DUST3R_RULE, prefix="encoder.")
     for name, height, width in sizes:
         images = torch.stack(smooth_image_pair(seed, height, width), dim=1)
@@ -57,7 +57,7 @@ def splatt3r(recorder: Recorder, seed: int) -> None:
             _gaussians(recorder, prefix, pair.gaussians[view], pair.points[view])
 
 
-def _sizes(golden: GoldenFile) -> list[tuple[str, int, int]]:
+def picture_sizes(golden: GoldenFile) -> list[tuple[str, int, int]]:
     """Name, height and width of each size in a file."""
     found = {re.match(r"(\d+)x(\d+)/", name) for name in golden.names}
     sizes = sorted({(m[0][:-1], int(m[1]), int(m[2])) for m in found if m})

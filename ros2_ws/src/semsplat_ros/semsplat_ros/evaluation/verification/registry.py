@@ -25,6 +25,8 @@ class Entry:
     function: str
     prefixes: tuple[str, ...] = ("",)
     """Recorded names that do not begin so belong to another system that shares the file."""
+    infix: str = ""
+    """Nor do those that do not contain this."""
 
 
 _HERE = "semsplat_ros.evaluation.verification"
@@ -36,6 +38,9 @@ SYSTEMS: dict[str, Entry] = {
     "dust3r": Entry(f"{_HERE}.dust3r", "dust3r"),
     "splatt3r": Entry(f"{_HERE}.dust3r", "splatt3r"),
     "geometry": Entry(f"{_HERE}.geometry", "geometry"),
+    "ptv3": Entry(f"{_HERE}.point_transformer", "point_transformer"),
+    "lseg": Entry(f"{_HERE}.lsm", "lseg", infix="/lseg/"),
+    "lsm": Entry(f"{_HERE}.lsm", "lsm"),
     "clip": Entry(f"{_HERE}.clip", "clip", ("clip/",)),
 }
 
@@ -80,7 +85,7 @@ def verify(name: str, golden: Path, seed: int) -> Report:
     run: System = getattr(import_module(entry.module), entry.function)
     with torch.inference_mode():
         run(recorder, seed)
-    own = [n for n in file.names if n.startswith(entry.prefixes)]
+    own = [n for n in file.names if n.startswith(entry.prefixes) and entry.infix in n]
     order = {n: i for i, n in enumerate(file.names)}
     return Report(
         system=name,

@@ -1,0 +1,148 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""LSM from the pictures to the Gaussians, and its LSeg part alone.
+
+Known exception: positions are cut into voxels, and a rounding error may move a point to the voxel
+beside, after which all later attention windows hold other points. So the recorded point maps are
+fed in where the file holds them, and where points still fall into other voxels, what follows is
+compared by mean and deviation only.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semsplat_ros.evaluation.verification.dust3r import picture_sizes
+from semsplat_ros.evaluation.verification.golden import Recorder
+from semsplat_ros.evaluation.verification.inputs import smooth_image_pair
+from semsplat_ros.evaluation.verification.loading import load_by_rule
+from semsplat_ros.evaluation.verification.point_transformer import (
+    WITHOUT_FLASH,
+    compare,
+    compare_gaussians,
+    watch_stages,
+)
+from semsplat_ros.families.rule_weights import DUST3R_RULE
+from semsplat_ros.networks.dust3r import PairPointMaps
+from semsplat_ros.networks.lseg import Lseg
+from semsplat_ros.networks.lsm import Cloud, LanguageFeatures, LsmConfig, LsmNetwork
+
+LIMIT = 1e-4
+CENTRE_LIMIT = 1e-5
+"""Absolute, for values around 1."""
+VOXEL_SHARE_LIMIT = 0.005
+"""Of the points: how much the number of occupied voxels may differ."""
+INJECTED = ("pts3d", "pts3d_in_other_view")
+
+
+def lsm(recorder: Recorder, seed: int) -> None:
+    """All sizes in the file."""
+    sizes = picture_sizes(recorder.golden)
+    network = load_by_rule(
+        lambda: LsmNetwork(LsmConfig(points=WITHOUT_FLASH)), "lsm", seed, DUST3R_RULE
+    )
+    network.lseg_feature_extractor.drop_unused()
+    for name, height, width in sizes:
+        images = torch.stack(smooth_image_pair(seed, height, width), dim=1)
+        _one_size(recorder, network, name, images)
+
+
+def lseg(recorder: Recorder, seed: int) -> None:
+    """LSeg's image tower and the two small layers around it, under their names in LSM's file."""
+    sizes = picture_sizes(recorder.golden)
+    with torch.device("meta"):
+        network = LsmNetwork()
+    inside = "lseg_feature_extractor"
+    network.lseg_feature_extractor = load_by_rule(Lseg, "lseg", seed, DUST3R_RULE, f"{inside}.")
+    network.lseg_feature_extractor.drop_unused()
+    for part in ("feature_reduction", "feature_expansion"):
+        layer = load_by_rule(
+            lambda part=part: getattr(LsmNetwork(), part), None, seed, DUST3R_RULE, f"{part}."
+        )
+        setattr(network, part, layer)
+    for name, height, width in sizes:
+        images = torch.stack(smooth_image_pair(seed, height, width), dim=1)
+        _language(recorder, network, name, images)
+
+
+def _language(
+    recorder: Recorder, network: LsmNetwork, name: str, images: Float[Tensor, "1 2 3 h w"]
+) -> LanguageFeatures:
+    language = network.language(images)
+    values = {
+        "feature": language.dense,
+        "token": language.tokens,
+        "reduced": language.reduced,
+        "expanded": network.expand(language.reduced),
+    }
+    for value, tensor in values.items():
+        recorder.compare(f"{name}/lseg/{value}", tensor, LIMIT)
+    return language
+
+
+def _one_size(
+    recorder: Recorder, network: LsmNetwork, name: str, images: Float[Tensor, "1 2 3 h w"]
+) -> None:
+    language = _language(recorder, network, name, images)
+    maps = network.dust3r["dust3r"](images)
+    tokens = torch.cat([maps.features.reference[0], maps.features.others[0]], dim=1)
+    recorder.compare(f"{name}/dust3r/enc_feat", tokens, LIMIT)
+    recorder.compare(f"{name}/dust3r/pts3d", maps.first.points, LIMIT)
+    recorder.compare(f"{name}/dust3r/conf1", maps.first.confidence, LIMIT)
+    recorder.compare(f"{name}/dust3r/pts3d_in_other_view", maps.second.points, LIMIT)
+    recorder.compare(f"{name}/dust3r/conf2", maps.second.confidence, LIMIT)
+    cloud = network.assemble(_points(recorder, name, maps), images)
+    moved = _merge(recorder, name, cloud)
+    hooks = watch_stages(recorder, network.point_transformer, f"{name}/ptv3", moved)
+    hooks.append(
+        network.point_transformer.register_forward_hook(
+            lambda _m, _i, out: compare(recorder, f"{name}/ptv3/out", out, moved)
+        )
+    )
+    gaussians = network.gaussians(cloud, tokens, language)
+    for hook in hooks:
+        hook.remove()
+    height, width = images.shape[-2:]
+    compare_gaussians(recorder, name, gaussians, cloud.points, (height, width), moved)
+
+
+def _points(recorder: Recorder, name: str, maps: PairPointMaps) -> Float[Tensor, "1 2 h w 3"]:
+    """The recorded point maps if the file holds them whole, else ours."""
+    ours = (maps.first.points, maps.second.points)
+    injected = [f"{name}/inject/{entry}" for entry in INJECTED]
+    if not all(entry in recorder.golden.arrays for entry in injected):
+        return torch.stack(ours, dim=1)
+    for entry in injected:
+        recorder.used_as_input(entry, "point map fed to what follows, so that voxels agree")
+    recorded = [torch.from_numpy(recorder.golden.array(entry)) for entry in injected]
+    return torch.stack(recorded, dim=1)
+
+
+def _merge(recorder: Recorder, name: str, cloud: Cloud) -> str:
+    """Compare the scaled cloud; returns why what follows cannot be compared by element, or ""."""
+    structure = cloud.structure
+    recorder.compare(f"{name}/merge/coord", structure.coords, LIMIT)
+    placed = torch.cat([cloud.centre[0], cloud.scale])
+    recorder.compare_array(f"{name}/merge/center_scale", placed, CENTRE_LIMIT)
+    recorded = recorder.golden.tensors[f"{name}/merge/grid_coord"]
+    samples = structure.grid.reshape(-1)[torch.from_numpy(recorded.index)].numpy()
+    moved = int((samples != recorded.value).sum())
+    voxels = len(structure.voxels.keys)
+    points, recorded_voxels = (int(n) for n in recorder.golden.array(f"{name}/points_voxels"))
+    reason = ""
+    if moved or voxels != recorded_voxels:
+        reason = (
+            f"{moved} of {len(samples)} sampled voxel indices moved by rounding, "
+            f"{voxels} voxels where {recorded_voxels} were recorded"
+        )
+    allowed = 1.0 if reason else 0.0
+    recorder.compare(
+        f"{name}/merge/grid_coord", structure.grid, allowed / recorded.std, note=reason
+    )
+    recorder.compare_array(
+        f"{name}/points_voxels",
+        torch.tensor([len(structure.coords), voxels]),
+        VOXEL_SHARE_LIMIT * points if reason else 0.0,
+        reason,
+    )
+    return reason

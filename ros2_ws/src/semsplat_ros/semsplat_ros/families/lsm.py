@@ -1,0 +1,274 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Large Spatial Model as a scene model: two unposed views in, a semantic Gaussian scene out (LSM
+paper).
+
+The scale is unknown. Focal length and pose come from the predicted points, one pass: the published
+demonstration runs DUSt3R again on the swapped pair and may then mix two scales.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo
+from semsplat_ros.families.checkpoints import (
+    Checkpoint,
+    file_sha256,
+    load_new,
+    read_checkpoint,
+)
+from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_state
+from semsplat_ros.geometry.point_cameras import cameras_from_points
+from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE
+from semsplat_ros.geometry.resampling import Resampling
+from semsplat_ros.networks.clip_text import ClipTextEncoder
+from semsplat_ros.networks.lseg import SIDE_MULTIPLE
+from semsplat_ros.networks.lsm import VIEWS, LsmConfig, LsmNetwork, LsmPrediction
+from semsplat_ros.scene import (
+    Gaussians,
+    Provenance,
+    Scale,
+    ScaleStatus,
+    SemanticScene,
+    Views,
+)
+
+NAME = "lsm"
+IMAGE_SIZE = 256
+"""Side of the square pictures it was trained at."""
+WEIGHT_SUFFIXES = (".pth", ".ckpt", ".pt", ".safetensors")
+PARTS = {"dust3r": "dust3r.dust3r.", "lseg": "lseg_feature_extractor."}
+"""Systems inside an LSM file that a file of their own can replace, and where they are in it."""
+
+
+@dataclass(frozen=True)
+class CompressedField:
+    """A :class:`semsplat_ros.scene.SemanticField`: compressed features and the linear map to text
+    space."""
+
+    compressed: Float[Tensor, "n f"]
+    weight: Float[Tensor, "d f"]
+    bias: Float[Tensor, " d"]
+
+    @property
+    def dimension(self) -> int:
+        """Length d of a text embedding."""
+        return self.weight.shape[0]
+
+    def similarity(self, text: Float[Tensor, "t d"]) -> Float[Tensor, "n t"]:
+        """Cosine of every Gaussian with every unit text embedding, without expanding a
+        Gaussian."""
+        text = text.to(self.weight)
+        dots = self.compressed @ (text @ self.weight).T + text @ self.bias
+        return dots / self._norms[:, None]
+
+    def features(self) -> Float[Tensor, "n d"]:
+        """One unit feature vector for every Gaussian: 268 MB for two pictures of 256 x 256
+        pixels."""
+        return F.normalize(F.linear(self.compressed, self.weight, self.bias), dim=-1)
+
+    @cached_property
+    def _norms(self) -> Float[Tensor, " n"]:
+        """Lengths of the expanded features: sqrt(g' W'W g + 2 b'W g + b'b)."""
+        matrix, slope = self.weight.T @ self.weight, self.bias @ self.weight
+        squares = (self.compressed @ matrix * self.compressed).sum(-1)
+        squares = squares + 2 * self.compressed @ slope + self.bias @ self.bias
+        return squares.clamp(min=1e-12).sqrt()
+
+
+class LsmModel:
+    """A :class:`semsplat_ros.families.base.SceneModel`.
+
+    Args:
+        network: in evaluation mode, on the device to run on.
+        info: facts about it.
+    """
+
+    def __init__(self, network: LsmNetwork, info: ModelInfo) -> None:
+        self.network = network
+        self.info = info
+        self.language = LanguageProfile(LanguageKind.OPEN)
+        self.text_encoder = ClipTextEncoder(network.lseg_feature_extractor.clip_pretrained)
+
+    @property
+    def device(self) -> torch.device:
+        """Where predict runs."""
+        return self.network.gaussian_head.gaussian_proj.weight.device
+
+    @torch.inference_mode()
+    def predict(self, views: Views) -> SemanticScene:
+        """One pass over two views; the published renderer draws the first SH coefficient alone, so
+        the scene holds no other.
+
+        Raises:
+            SemsplatError: INVALID_ARGUMENT unless there are two views of the model's size.
+        """
+        count, _, height, width = views.images.shape
+        if count != VIEWS or (height, width) != self.info.image_size:
+            expected = "x".join(str(side) for side in self.info.image_size)
+            raise SemsplatError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"{count} view(s) of {height}x{width} given; {self.info.name} takes {VIEWS} of "
+                f"{expected} pixels (height x width)",
+            )
+        start = time.perf_counter()
+        images = views.images.to(self.device)
+        prediction = self.network((images * 2 - 1)[None])
+        first, second = prediction.maps.first, prediction.maps.second
+        points = torch.cat([first.points, second.points])
+        confident = torch.cat([first.confidence, second.confidence]) > MIN_CONFIDENCE
+        expansion = self.network.feature_expansion[1]
+        return SemanticScene(
+            gaussians=_gaussians(prediction, height * width),
+            semantics=CompressedField(
+                prediction.gaussians.features[0], expansion.weight[:, :, 0, 0], expansion.bias
+            ),
+            instance_features=None,
+            cameras=cameras_from_points(points, views, confident),
+            scale=Scale(ScaleStatus.RELATIVE),
+            images=views.images,
+            crops=views.crops,
+            provenance=Provenance(
+                model=f"{self.info.name}-{self.info.checksum}",
+                inference_seconds=time.perf_counter() - start,
+                stamps_ns=views.stamps_ns,
+                frame=views.frame,
+            ),
+        )
+
+
+def _gaussians(prediction: LsmPrediction, pixels: int) -> Gaussians:
+    """The Gaussians of the only scene."""
+    maps, attributes = prediction.maps, prediction.gaussians
+    points = torch.cat([maps.first.points, maps.second.points]).flatten(0, 2)
+    return Gaussians(
+        means=points,
+        scales=attributes.scales[0],
+        quats_wxyz=attributes.quats_wxyz[0],
+        opacities=attributes.opacities[0],
+        sh=attributes.sh[0, :, :1],
+        view=torch.arange(VIEWS, device=points.device).repeat_interleave(pixels),
+        pixel=torch.arange(pixels, device=points.device).repeat(VIEWS),
+        confidences=torch.cat([maps.first.confidence, maps.second.confidence]).flatten(),
+    )
+
+
+def load_lsm(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    *,
+    sha256: str = "",
+    image_size: int = 0,
+    shuffle_orders: bool = False,
+) -> LsmModel:
+    """Load LSM.
+
+    Args:
+        path: LSM's file, whose fine-tuned DUSt3R and LSeg weights are then used; or a folder that
+            holds it and DUSt3R's file, LSeg's file or both, which then replace those parts. With
+            both the model is that of the published demonstration.
+        device: where to run.
+        dtype: number format of the large networks.
+        sha256: 64 hex digits that LSM's file must have, or "".
+        image_size: side of the square network image, a multiple of 32; 0 = 256, as it was trained.
+        shuffle_orders: permute the serial orders of the point transformer at random, as the
+            published code does; the same pictures then give another scene each time.
+
+    Raises:
+        SemsplatError: IO_ERROR, BAD_FILE for the files; INVALID_ARGUMENT for the image size.
+    """
+    side = image_size or IMAGE_SIZE
+    if side % SIDE_MULTIPLE or side < SIDE_MULTIPLE:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"image size {side} given; LSM takes multiples of {SIDE_MULTIPLE} pixels",
+        )
+    merged = merge_checkpoints(read_checkpoint(file) for file in _weight_files(path))
+    digest = file_sha256(merged.path)
+    if sha256 and digest != sha256.lower():
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"{merged.path.name} has sha256 {digest}, expected {sha256}"
+        )
+    network = load_new(lambda: LsmNetwork(shuffle_orders=shuffle_orders), merged)
+    info = ModelInfo(
+        name=NAME,
+        checksum=digest[:8],
+        image_size=(side, side),
+        metric=False,
+        licence=merged.licence,
+        resampling=Resampling.LANCZOS,
+    )
+    return LsmModel(_placed(network, device, dtype), info)
+
+
+def lsm_by_rule(
+    seed: int = 0,
+    config: LsmConfig | None = None,
+    image_size: tuple[int, int] = (IMAGE_SIZE, IMAGE_SIZE),
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> LsmModel:
+    """LSM with weights made from names: for tests and timing, its scenes mean nothing.
+
+    The text encoder works if the configuration has CLIP's vocabulary.
+    """
+    with torch.device("meta"):
+        network = LsmNetwork(config)
+    network.load_state_dict(rule_state(network.state_dict(), seed, DUST3R_RULE), assign=True)
+    info = ModelInfo(NAME, "rule", image_size, metric=False, licence="Apache-2.0")
+    return LsmModel(_placed(network, torch.device(device), dtype), info)
+
+
+def _placed(network: LsmNetwork, device: torch.device, dtype: torch.dtype) -> LsmNetwork:
+    network.lseg_feature_extractor.drop_unused()
+    network = network.eval().requires_grad_(False)
+    if dtype != torch.float32:
+        network.set_compute_dtype(dtype)
+    return network.to(device)
+
+
+def merge_checkpoints(found: Iterable[Checkpoint]) -> Checkpoint:
+    """LSM's checkpoint with the parts that have a file of their own replaced by it.
+
+    Raises:
+        SemsplatError: BAD_FILE if LSM's file is missing or there twice, or one of the files is not
+            what its system needs.
+    """
+    by_system: dict[str, Checkpoint] = {}
+    for checkpoint in found:
+        other = by_system.setdefault(checkpoint.system, checkpoint)
+        if other is not checkpoint:
+            raise SemsplatError(
+                ErrorCode.BAD_FILE,
+                f"{other.path.name} and {checkpoint.path.name} are both of {checkpoint.system}; "
+                "leave one of them in the folder",
+            )
+    if NAME not in by_system:
+        names = ", ".join(f"{c.path.name} ({system})" for system, c in by_system.items())
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"no LSM weights among {names or 'no weights files'}"
+        )
+    base = by_system[NAME]
+    tensors = dict(base.tensors)
+    for system, prefix in PARTS.items():
+        if system in by_system:
+            kept = {n: t for n, t in tensors.items() if not n.startswith(prefix)}
+            part = by_system[system].tensors
+            tensors = kept | {prefix + n: t for n, t in part.items()}
+    return replace(base, tensors=tensors)
+
+
+def _weight_files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(p for p in path.iterdir() if p.suffix in WEIGHT_SUFFIXES)

@@ -1,0 +1,197 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Large Spatial Model (LSM paper): two unposed pictures to Gaussians with compressed language
+features.
+
+DUSt3R gives the points, LSeg the language features, and a point transformer that reads both gives
+the other attributes. Attribute names are the tensor names of the official checkpoint.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from semsplat_ros.networks.croco import TINY_CROCO, CrocoConfig
+from semsplat_ros.networks.dpt import TINY_DPT, DptConfig
+from semsplat_ros.networks.dust3r import Dust3rNetwork, PairPointMaps
+from semsplat_ros.networks.lseg import TINY_LSEG, Lseg, LsegConfig
+from semsplat_ros.networks.lsm_head import LsmGaussianHead, LsmGaussians
+from semsplat_ros.networks.point_cloud import Structure, structure_of, voxelize
+from semsplat_ros.networks.point_transformer import (
+    TINY_POINT_TRANSFORMER,
+    PointTransformer,
+    PointTransformerConfig,
+)
+from semsplat_ros.networks.precision import set_compute_dtype
+
+VIEWS = 2
+VOXEL_SIZE = 0.01
+"""In the cube of side 2 that every scene is scaled to."""
+
+
+@dataclass(frozen=True)
+class LsmConfig:
+    """Sizes; the defaults are those of the official checkpoint."""
+
+    croco: CrocoConfig = CrocoConfig()
+    dpt: DptConfig = DptConfig()
+    lseg: LsegConfig = LsegConfig()
+    points: PointTransformerConfig = PointTransformerConfig()
+    feature_channels: int = 64
+    """Compressed language features of a Gaussian."""
+
+
+TINY_LSM = LsmConfig(
+    croco=TINY_CROCO,
+    dpt=TINY_DPT,
+    lseg=TINY_LSEG,
+    points=replace(TINY_POINT_TRANSFORMER, language_width=TINY_LSEG.out_channels),
+    feature_channels=8,
+)
+"""For tests."""
+
+
+class LanguageFeatures(NamedTuple):
+    """LSeg's view of the pictures of s scenes."""
+
+    dense: Float[Tensor, "s2 d hh ww"]
+    """At half the picture size, a scene's views next to each other."""
+    tokens: Float[Tensor, "s n d"]
+    """8 x 8 means, both views of a scene."""
+    reduced: Float[Tensor, "s2 f h w"]
+    """Compressed, at the picture size."""
+
+
+class Cloud(NamedTuple):
+    """The points of s scenes of p points each, both views one after the other, row-major."""
+
+    structure: Structure
+    """On positions scaled to the cube [-1, 1]."""
+    features: Float[Tensor, "n 6"]
+    """Scaled position, colour in -1..1."""
+    points: Float[Tensor, "s p 3"]
+    """As DUSt3R predicted them."""
+    centre: Float[Tensor, "s 3"]
+    """Mean of the points."""
+    scale: Float[Tensor, " s"]
+    """Largest coordinate of a centred point."""
+
+
+class LsmPrediction(NamedTuple):
+    """What LSM predicts for s pairs."""
+
+    maps: PairPointMaps
+    gaussians: LsmGaussians
+
+
+class LsmNetwork(nn.Module):
+    """The whole model.
+
+    Args:
+        config: sizes.
+        shuffle_orders: see :class:`semsplat_ros.networks.point_transformer.PointTransformer`.
+    """
+
+    def __init__(self, config: LsmConfig | None = None, shuffle_orders: bool = False) -> None:
+        super().__init__()
+        self.config = c = config or LsmConfig()
+        self.dust3r = nn.ModuleDict({"dust3r": Dust3rNetwork(c.croco, c.dpt)})
+        self.lseg_feature_extractor = Lseg(c.lseg)
+        self.point_transformer = PointTransformer(c.points, shuffle_orders)
+        width = c.points.decoder_channels[0]
+        self.gaussian_head = LsmGaussianHead(width, c.feature_channels)
+        language = c.lseg.out_channels
+        self.feature_expansion = nn.Sequential(
+            nn.Identity(), nn.Conv2d(c.feature_channels, language, kernel_size=1)
+        )
+        self.feature_reduction = nn.Sequential(
+            nn.Conv2d(language, c.feature_channels, kernel_size=1)
+        )
+
+    def forward(self, images: Float[Tensor, "s 2 3 h w"]) -> LsmPrediction:
+        """One pass.
+
+        Args:
+            images: RGB in -1..1, sides multiples of 32.
+        """
+        maps = self.dust3r["dust3r"](images)
+        language = self.language(images)
+        points = torch.stack([maps.first.points, maps.second.points], dim=1)
+        image_tokens = torch.cat([maps.features.reference[0], maps.features.others[0]], dim=1)
+        gaussians = self.gaussians(self.assemble(points, images), image_tokens, language)
+        return LsmPrediction(maps, gaussians)
+
+    def language(self, images: Float[Tensor, "s 2 3 h w"]) -> LanguageFeatures:
+        """Language features of both pictures, which LSeg sees in -1..1."""
+        lseg = self.lseg_feature_extractor
+        dense = lseg(images.flatten(0, 1))
+        return LanguageFeatures(dense, lseg.pooled_tokens(dense, VIEWS), self.reduce(dense))
+
+    def reduce(self, dense: Float[Tensor, "b d hh ww"]) -> Float[Tensor, "b f h w"]:
+        """LSeg's features compressed, twice the size."""
+        return F.interpolate(
+            self.feature_reduction(dense), scale_factor=2.0, mode="bilinear", align_corners=False
+        )
+
+    def expand(self, features: Float[Tensor, "b f h w"]) -> Float[Tensor, "b d hh ww"]:
+        """A picture of compressed features in LSeg's space, half the size."""
+        half = F.interpolate(features, scale_factor=0.5, mode="bilinear", align_corners=False)
+        return self.feature_expansion(half)
+
+    def assemble(
+        self, points: Float[Tensor, "s 2 h w 3"], images: Float[Tensor, "s 2 3 h w"]
+    ) -> Cloud:
+        """Both point maps of each scene as one cloud in the cube [-1, 1].
+
+        No gradient reaches the points: the published training cuts it here.
+        """
+        scenes = points.shape[0]
+        flat = points.detach().flatten(1, 3).float()
+        centre = flat.mean(dim=1)
+        centred = flat - centre[:, None]
+        scale = centred.abs().amax(dim=(1, 2))
+        coords = (centred / scale[:, None, None]).flatten(0, 1)
+        colours = images.permute(0, 1, 3, 4, 2).flatten(0, 3).to(coords.dtype)
+        counts = (flat.shape[1],) * scenes
+        grid = voxelize(coords, VOXEL_SIZE)
+        structure = structure_of(coords, grid, counts, self.point_transformer.shuffle_orders)
+        features = torch.cat([coords, colours], dim=1)
+        return Cloud(structure, features, flat, centre, scale)
+
+    def gaussians(
+        self,
+        cloud: Cloud,
+        image_tokens: Float[Tensor, "s t c"],
+        language: LanguageFeatures,
+    ) -> LsmGaussians:
+        """Attributes of one Gaussian for every point.
+
+        Args:
+            cloud: from :meth:`assemble`.
+            image_tokens: DUSt3R's encoder tokens of both views.
+            language: from :meth:`language`.
+        """
+        features = self.point_transformer(
+            cloud.features, cloud.structure, image_tokens, language.tokens
+        )
+        scenes = len(cloud.points)
+        per_pixel = language.reduced.permute(0, 2, 3, 1).reshape(
+            scenes, -1, self.config.feature_channels
+        )
+        return self.gaussian_head(
+            features.unflatten(0, (scenes, -1)),
+            cloud.points,
+            cloud.features[:, 3:].unflatten(0, (scenes, -1)),
+            per_pixel,
+        )
+
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
+        """Number format of the large networks; the small layers around them and the text tower
+        keep float32."""
+        lseg = self.lseg_feature_extractor
+        for part in (self.dust3r, lseg.pretrained, lseg.scratch, self.point_transformer):
+            set_compute_dtype(part, dtype)
