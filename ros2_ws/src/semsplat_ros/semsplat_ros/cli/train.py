@@ -28,8 +28,11 @@ def register(app: typer.Typer) -> None:
 
 def room(
     data: Annotated[Path, typer.Option(help="Directory of shards (semsplat data rooms).")],
-    run: Annotated[Path, typer.Option(help="Directory for checkpoints and the log.")],
+    out: Annotated[Path, typer.Option(help="Directory for checkpoints and the log.")],
     steps: Annotated[int, typer.Option(help="Steps of the whole run.", min=1)] = 6000,
+    finish_minutes: Annotated[
+        float, typer.Option(help="If > 0, end the run after so many minutes, annealed.")
+    ] = 0.0,
     minutes: Annotated[float, typer.Option(help="Stop this call after so long.")] = 1e9,
     batch_size: Annotated[int, typer.Option(help="Pairs per step and process.", min=1)] = 6,
     processes: Annotated[int, typer.Option(help="Data-parallel processes here.", min=1)] = 1,
@@ -54,9 +57,11 @@ def room(
 
     trainer = Trainer(
         data,
-        run,
+        out,
         room_loss(data),
-        TrainingConfig(batch_size=batch_size, steps=steps, seed=seed),
+        TrainingConfig(
+            batch_size=batch_size, steps=steps, finish_minutes=finish_minutes, seed=seed
+        ),
         CompactConfig(),
         load_file(initial) if initial else None,
     )

@@ -85,7 +85,9 @@ class MatrixOptimizer:
         for index, (parameter, velocity) in enumerate(
             zip(self._matrices, self._velocity, strict=True)
         ):
-            gradient = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+            gradient = (
+                parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+            )
             velocity.lerp_(gradient, 1.0 - self._momentum)
             if index % world != rank:
                 directions.append(torch.zeros_like(parameter))

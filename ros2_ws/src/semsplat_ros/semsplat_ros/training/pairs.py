@@ -13,6 +13,9 @@ from torch import Tensor
 from semsplat_ros.errors import ErrorCode, SemsplatError
 
 
+NO_INSTANCE = 255
+
+
 @dataclass(frozen=True)
 class PairBatch:
     """b pairs of views with everything the generator knows about them; view 0 is the first."""
@@ -87,6 +90,8 @@ class PairShards:
             return torch.from_numpy(np.stack([a[name][r].astype(kind) for a, r in pick]))
 
         instance = stack("instance", np.int64)
+        # A crack between two surfaces shows nothing; instance 0 is a wall in every room.
+        instance = torch.where(instance == NO_INSTANCE, 0, instance)
         classes = stack("instance_class", np.int64)
         label = classes.gather(1, instance.flatten(1)).view_as(instance)
         images = torch.from_numpy(np.stack([a["rgb"][r] for a, r in pick]))

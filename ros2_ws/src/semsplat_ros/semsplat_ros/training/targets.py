@@ -32,7 +32,9 @@ def inputs(
     height, width = batch.images.shape[-2:]
     default = default_intrinsics(height, width).to(batch.intrinsics)
     intrinsics = torch.where(
-        intrinsics_known[:, None, None, None], batch.intrinsics, default.expand_as(batch.intrinsics)
+        intrinsics_known[:, None, None, None],
+        batch.intrinsics,
+        default.expand_as(batch.intrinsics),
     )
     known = baseline_known & intrinsics_known & batch.stereo
     baselines = batch.first_from_second[:, :3, 3].norm(dim=1) * known

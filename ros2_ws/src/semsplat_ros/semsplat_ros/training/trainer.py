@@ -34,6 +34,8 @@ class TrainingConfig:
     batch_size: int = 6
     """Pairs per step and process."""
     steps: int = 6000
+    finish_minutes: float = 0.0
+    """If > 0, the run also ends, its learning rate at zero, after so many minutes of training."""
     muon_rate: float = 2e-3
     adamw_rate: float = 1.4e-3
     weight_decay: float = 0.03
@@ -46,7 +48,7 @@ class TrainingConfig:
     crop_height: int = 96
     crop_width: int = 128
     crop_until: float = 0.6
-    """Share of the steps that are taken on crops; the rest on whole pictures."""
+    """Share of the run that is trained on crops; the rest on whole pictures."""
     seed: int = 0
     log_every: int = 20
     save_seconds: float = 180.0
@@ -97,6 +99,7 @@ class Trainer:
         self.progress = Progress()
         self.shards = PairShards(data)
         self._sums: dict[str, float] = defaultdict(float)
+        self._done = 0.0
         if self.checkpoint_path.exists():
             self._resume()
         self.random = np.random.default_rng((training.seed, self.rank, self.progress.step))
@@ -115,9 +118,10 @@ class Trainer:
         started = saved = time.monotonic()
         before = self.progress.seconds
         self.model.train()
-        while self.progress.step < self.training.steps:
+        while True:
             self.progress.seconds = before + time.monotonic() - started
-            if self._agreed(time.monotonic() - started > minutes * 60):
+            self._done, stop = self._agreed(time.monotonic() - started > minutes * 60)
+            if stop or self._done >= 1.0:
                 break
             terms = self._step(self._draw())
             for name, value in terms.items():
@@ -135,7 +139,7 @@ class Trainer:
         size = self.training
         indices = self.random.integers(0, len(self.shards), size.batch_size)
         batch = self.shards.batch(indices)
-        if self.progress.step < size.crop_until * size.steps:
+        if self._done < size.crop_until:
             return augment(batch, size.crop_height, size.crop_width)
         return augment(batch, *batch.images.shape[-2:])
 
@@ -157,9 +161,8 @@ class Trainer:
 
     def _rate(self) -> float:
         """Linear warm-up, then a cosine to one percent."""
-        step, total = self.progress.step, self.training.steps
-        warm = min(1.0, (step + 1) / self.training.warmup_steps)
-        return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total))))
+        warm = min(1.0, (self.progress.step + 1) / self.training.warmup_steps)
+        return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, self._done))))
 
     def _update_average(self) -> None:
         decay = min(self.training.ema_decay, (self.progress.step + 1) / (self.progress.step + 20))
@@ -167,19 +170,22 @@ class Trainer:
             for name, value in self.network.state_dict().items():
                 self.average[name].lerp_(value, 1.0 - decay)
 
-    def _agreed(self, stop: bool) -> bool:
-        """The first process decides for all, so that none waits for another for ever."""
+    def _agreed(self, stop: bool) -> tuple[float, bool]:
+        """Which share of the run is done, and whether to stop: the first process decides for all."""
+        done = self.progress.step / self.training.steps
+        if self.training.finish_minutes > 0:
+            done = max(done, self.progress.seconds / 60.0 / self.training.finish_minutes)
         if self.world == 1:
-            return stop
-        flag = torch.tensor([float(stop)])
-        dist.broadcast(flag, 0)
-        return bool(flag.item())
+            return done, stop
+        word = torch.tensor([done, float(stop)], dtype=torch.float64)
+        dist.broadcast(word, 0)
+        return float(word[0]), bool(word[1])
 
     def _log(self) -> None:
         count = self.training.log_every
         record = {k: round(v / count, 4) for k, v in self._sums.items()}
         self._sums.clear()
-        record = {**asdict(self.progress), "distinct": len(self.shards), **record}
+        record = {**asdict(self.progress), "done": round(self._done, 4), "distinct": len(self.shards), **record}
         record["seconds"] = round(record["seconds"], 1)
         with (self.run / "log.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")

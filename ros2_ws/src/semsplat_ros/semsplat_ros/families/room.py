@@ -1,0 +1,265 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""The embedded model: SpatialSplat's representation on the compact two-view network.
+
+What is SpatialSplat's: fine per-pixel Gaussians with instance vectors and an importance that selects
+among them, semantics uncompressed on a coarser grid. What is ours: the backbone, metric depth, row
+matching where a rig is calibrated, and an importance that is computed from geometry: a Gaussian of the
+second view whose point the first view shows already is redundant.
+"""
+
+import math
+import time
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.families.base import LanguageProfile, ModelInfo, TextEncoder
+from semsplat_ros.families.coarse_field import CoarseField
+from semsplat_ros.geometry.match_pose import pose_from_matches
+from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject
+from semsplat_ros.geometry.stereo import inverse_depth_cue
+from semsplat_ros.networks.compact import CompactNetwork, CompactPrediction, network_input
+from semsplat_ros.scene import (
+    Cameras,
+    Gaussians,
+    IntrinsicsSource,
+    Provenance,
+    Scale,
+    ScaleStatus,
+    SemanticScene,
+    Views,
+)
+
+STEREO_FACTOR = 2
+SH_DC = 0.28209479177387814
+"""First spherical harmonic, 1 / (2 sqrt(pi))."""
+FOOTPRINT = 0.6
+"""Standard deviation of a Gaussian in pixels: neighbours close the surface, nothing is blurred."""
+ERROR_SCALE = 0.2
+"""Expected relative depth error at which a Gaussian is half transparent."""
+REDUNDANT = 0.06
+"""Relative depth difference up to which the first view shows the same point."""
+MATCH_CONFIDENCE = 0.02
+
+
+class RoomModel:
+    """A :class:`semsplat_ros.families.base.SceneModel`.
+
+    Args:
+        network: with weights, on its device.
+        info: facts; its image size is the network image.
+        language: the class bank the semantics were trained against.
+        dtype: compute type of the network; geometry is float32 always.
+    """
+
+    def __init__(
+        self,
+        network: CompactNetwork,
+        info: ModelInfo,
+        language: LanguageProfile,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._network = network.eval().to(memory_format=torch.channels_last)
+        self._info, self._language, self._dtype = info, language, dtype
+
+    @property
+    def info(self) -> ModelInfo:
+        """Facts about the model."""
+        return self._info
+
+    @property
+    def text_encoder(self) -> TextEncoder | None:
+        """None: the profile names the encoder."""
+        return None
+
+    @property
+    def language(self) -> LanguageProfile:
+        """How text is compared with the semantics."""
+        return self._language
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self._network.parameters()).device
+
+    @torch.inference_mode()
+    def predict(self, views: Views) -> SemanticScene:
+        """One pass; two where intrinsics are unknown: the first finds the focal length.
+
+        Raises:
+            SemsplatError: INVALID_ARGUMENT unless there are two views of the model's size.
+        """
+        self._check(views)
+        started = time.perf_counter()
+        images = views.images.to(self.device)
+        source, intrinsics = views.intrinsics_source, views.intrinsics
+        if intrinsics is None:
+            source, intrinsics = IntrinsicsSource.ESTIMATED, self._estimate_intrinsics(images)
+        rays = pixel_rays(intrinsics.to(images), *images.shape[-2:])
+        baseline = views.rectified_baseline
+        cue = self._cue(views, intrinsics)
+        prediction = self._run(images, rays, 1.0, baseline, cue)
+        points = unproject(prediction.log_depth.exp(), rays)
+        pose, scale = self._pose(prediction, points, rays, baseline)
+        gaussians = _gaussians(images, prediction, points, pose, intrinsics.to(images))
+        instances = F.normalize(prediction.instance, dim=1)
+        fine = F.interpolate(instances, images.shape[-2:], mode="bilinear", align_corners=False)
+        seconds = time.perf_counter() - started
+        return SemanticScene(
+            gaussians=gaussians,
+            semantics=CoarseField(
+                semantics=self._semantics(prediction),
+                instances=instances,
+                image_size=tuple(images.shape[-2:]),
+                view=gaussians.view,
+                pixel=gaussians.pixel,
+            ),
+            instance_features=F.normalize(fine, dim=1).permute(0, 2, 3, 1).flatten(0, 2),
+            cameras=Cameras(torch.stack([torch.eye(4).to(pose), pose]), intrinsics, source),
+            scale=scale,
+            images=images,
+            crops=views.crops,
+            provenance=Provenance(
+                model=f"{self._info.name}-{self._info.checksum}",
+                inference_seconds=seconds,
+                stamps_ns=views.stamps_ns,
+                frame=views.frame,
+            ),
+        )
+
+    def _check(self, views: Views) -> None:
+        expected = (2, 3, *self._info.image_size)
+        if tuple(views.images.shape) != expected:
+            raise SemsplatError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"model {self._info.name} takes images of shape {expected}, "
+                f"got {tuple(views.images.shape)}; let Perceiver.prepare make them",
+            )
+
+    def _run(
+        self,
+        images: Float[Tensor, "2 3 h w"],
+        rays: Float[Tensor, "2 2 h w"],
+        intrinsics_known: float,
+        baseline: float | None,
+        cue: Float[Tensor, "2 h w"],
+    ) -> CompactPrediction:
+        known = images.new_tensor([intrinsics_known])
+        x = network_input(images, rays, known, images.new_tensor([baseline or 0.0]), cue)
+        x = x.contiguous(memory_format=torch.channels_last)
+        autocast = self._dtype != torch.float32
+        with torch.autocast(images.device.type, self._dtype, enabled=autocast):
+            return self._network(x)
+
+    def _estimate_intrinsics(self, images: Float[Tensor, "2 3 h w"]) -> Float[Tensor, "2 3 3"]:
+        """A first pass with a default camera; the network says what it really was."""
+        height, width = images.shape[-2:]
+        start = default_intrinsics(height, width).to(images)
+        rays = pixel_rays(start.expand(2, 3, 3), height, width)
+        prediction = self._run(images, rays, 0.0, None, images.new_zeros(2, height, width))
+        focal = height * prediction.log_focal.exp()
+        intrinsics = start.repeat(2, 1, 1)
+        intrinsics[:, 0, 0] = intrinsics[:, 1, 1] = focal
+        return intrinsics
+
+    def _cue(self, views: Views, intrinsics: Float[Tensor, "2 3 3"]) -> Float[Tensor, "2 h w"]:
+        """Inverse depth from row matching where the rig is calibrated, else zeros."""
+        if views.rectified_baseline is None or views.stereo_images is None:
+            return torch.zeros_like(views.images[:, 0]).to(self.device)
+        pictures = (views.stereo_images * 255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        finer = intrinsics[0].cpu().numpy().astype(np.float32)
+        finer[:2] *= STEREO_FACTOR
+        cue = inverse_depth_cue(
+            pictures[0], pictures[1], finer, views.rectified_baseline, STEREO_FACTOR
+        )
+        return torch.from_numpy(cue).to(self.device)
+
+    def _pose(
+        self,
+        prediction: CompactPrediction,
+        points: Float[Tensor, "2 3 h w"],
+        rays: Float[Tensor, "2 2 h w"],
+        baseline: float | None,
+    ) -> tuple[Float[Tensor, "4 4"], Scale]:
+        """first_from_second: the rig's, or from the matches; and what the positions are worth."""
+        pose = torch.eye(4, device=points.device)
+        if baseline is not None:
+            pose[0, 3] = baseline
+            return pose, Scale(ScaleStatus.BASELINE)
+        found = pose_from_matches(*_correspondences(prediction, points, rays))
+        if found is None:
+            # Depth is metric for each view alone; the second view's place is not known.
+            return pose, Scale(ScaleStatus.UNKNOWN)
+        return torch.from_numpy(found).to(pose), Scale(ScaleStatus.MODEL)
+
+    def _semantics(self, prediction: CompactPrediction) -> Float[Tensor, "2 d hc wc"]:
+        projected = self._network.text_projection(prediction.semantic.permute(0, 2, 3, 1))
+        return F.normalize(projected.float(), dim=-1).permute(0, 3, 1, 2)
+
+
+def _correspondences(
+    prediction: CompactPrediction, points: Float[Tensor, "2 3 h w"], rays: Float[Tensor, "2 2 h w"]
+) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 2"]]:
+    """Points of the first view with their rays in the second, from the matches of both directions."""
+    matches = prediction.matches
+    confidence = matches.confidence.prod(1).flatten(1)
+    cells = points[:, :, 2::4, 2::4].flatten(2)
+    # Second view's cells, looked up in the first view's point map at the place of the match.
+    place = matches.rays[1].flatten(1).T
+    corner, far = rays[0, :, 0, 0], rays[0, :, -1, -1]
+    grid = (place - corner) / (far - corner) * 2 - 1
+    seen = F.grid_sample(
+        points[:1], grid[None, None], mode="nearest", padding_mode="border", align_corners=True
+    )[0, :, 0]
+    ahead = cells[0], matches.rays[0].flatten(1)
+    back = seen, rays[1, :, 2::4, 2::4].flatten(1)
+    both = [torch.cat([a, b], 1).T for a, b in zip(ahead, back, strict=True)]
+    sure = (confidence.flatten() > MATCH_CONFIDENCE).cpu().numpy()
+    return both[0].cpu().numpy()[sure], both[1].cpu().numpy()[sure]
+
+
+def _gaussians(
+    images: Float[Tensor, "2 3 h w"],
+    prediction: CompactPrediction,
+    points: Float[Tensor, "2 3 h w"],
+    first_from_second: Float[Tensor, "4 4"],
+    intrinsics: Float[Tensor, "2 3 3"],
+) -> Gaussians:
+    height, width = images.shape[-2:]
+    count = height * width
+    first = points[0].flatten(1).T
+    second = points[1].flatten(1).T @ first_from_second[:3, :3].T + first_from_second[:3, 3]
+    footprint = FOOTPRINT * points[:, 2] / intrinsics[:, 0, 0, None, None]
+    error = torch.exp(-prediction.log_error.clamp(-5.0, 5.0))
+    means = torch.cat([first, second])
+    redundancy = _shown_by_first(second, points[0, 2], intrinsics[0])
+    return Gaussians(
+        means=means,
+        scales=footprint.reshape(-1, 1).expand(-1, 3).contiguous(),
+        quats_wxyz=means.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(2 * count, 1),
+        opacities=(0.95 / (1.0 + (error / ERROR_SCALE) ** 2)).flatten(),
+        sh=((images - 0.5) / SH_DC).permute(0, 2, 3, 1).reshape(2 * count, 1, 3),
+        view=torch.arange(2, device=means.device).repeat_interleave(count),
+        pixel=torch.arange(count, device=means.device).repeat(2),
+        importances=torch.cat([torch.ones_like(redundancy), 1.0 - redundancy]),
+        confidences=(1.0 / error).flatten(),
+    )
+
+
+def _shown_by_first(
+    points: Float[Tensor, "n 3"], depth: Float[Tensor, "h w"], intrinsics: Float[Tensor, "3 3"]
+) -> Float[Tensor, " n"]:
+    """How sure it is, 0..1, that the first view shows these points: 0.5 at 6 % depth difference."""
+    height, width = depth.shape
+    z = points[:, 2].clamp_min(1e-3)
+    column = (points[:, 0] / z * intrinsics[0, 0] + intrinsics[0, 2]).floor().long()
+    row = (points[:, 1] / z * intrinsics[1, 1] + intrinsics[1, 2]).floor().long()
+    inside = (points[:, 2] > 1e-3) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    seen = depth[row.clamp(0, height - 1), column.clamp(0, width - 1)]
+    difference = (seen - z).abs() / z
+    return torch.sigmoid((REDUNDANT - difference) / (REDUNDANT / math.e)) * inside
