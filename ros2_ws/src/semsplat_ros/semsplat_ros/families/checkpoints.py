@@ -147,6 +147,7 @@ def load_into(module: Module, weights: Checkpoint | Mapping[str, Tensor]) -> Mod
         _announce_licence(weights.path.name, weights.licence)
         weights = weights.tensors
     wanted = module.state_dict()
+    weights = _with_tied_names(module, weights)
     differences = compare(
         {name: tuple(t.shape) for name, t in weights.items()},
         {name: tuple(t.shape) for name, t in wanted.items()},
@@ -167,6 +168,20 @@ def load_into(module: Module, weights: Checkpoint | Mapping[str, Tensor]) -> Mod
             ErrorCode.INTERNAL, f"{type(module).__name__}.{empty[0]} is in no weights file"
         )
     return module
+
+
+def _with_tied_names(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """One name of a parameter that has several is enough; safetensors files hold no more."""
+    found = dict(weights)
+    by_parameter: dict[int, Tensor] = {}
+    named = list(module.named_parameters(remove_duplicate=False))
+    for name, parameter in named:
+        if name in weights:
+            by_parameter.setdefault(id(parameter), weights[name])
+    for name, parameter in named:
+        if name not in found and id(parameter) in by_parameter:
+            found[name] = by_parameter[id(parameter)]
+    return found
 
 
 def load_new(build: Callable[[], Module], weights: Checkpoint | Mapping[str, Tensor]) -> Module:

@@ -6,7 +6,6 @@ Both predict up to an unknown scale. Poses come from the predicted points by PnP
 where none are given, from the first view's points.
 """
 
-import logging
 import time
 from collections.abc import Callable
 
@@ -17,7 +16,8 @@ from torch import Tensor
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo, TextEncoder
 from semsplat_ros.families.dual_field import CoarseGaussians, DualFieldSemantics, LiftingOptions
-from semsplat_ros.families.splat_views import normalised_intrinsics, splat_cameras
+from semsplat_ros.families.splat_views import normalised_intrinsics
+from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.networks.gaussian_adapter import selected_opacities
 from semsplat_ros.networks.spatialsplat import (
     GaussianField,
@@ -37,7 +37,6 @@ SH_COEFFICIENTS = 16
 """Up to degree 3; a 3DGS rasteriser does not read the predicted coefficients of degree 4."""
 IMPORTANCE_THRESHOLD = 0.5
 """tau of the SpatialSplat paper."""
-logger = logging.getLogger(__name__)
 
 
 LanguageExtractor = Callable[[Tensor], Tensor]
@@ -109,7 +108,7 @@ class NoPoSplatModel:
         instances = None
         if field.instances is not None:
             instances = field.instances[0].flatten(0, 1)
-        cameras = splat_cameras(points, views)
+        cameras = cameras_from_points(points, views)
         return SemanticScene(
             gaussians=gaussians,
             semantics=semantics,

@@ -26,7 +26,7 @@ from semsplat_ros.networks.compact import STRIDE, CompactConfig, CompactNetwork
 
 BANK = "class_embeddings"
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-UPSTREAM = ("spatialsplat", "noposplat", "lsm", "splatt3r", "gsemsplat")
+UPSTREAM = ("spatialsplat", "noposplat", "lsm", "dust3r", "mast3r", "splatt3r", "gsemsplat")
 
 
 def model_directory() -> Path:
@@ -196,8 +196,6 @@ def _upstream_loader(name: str) -> Callable[..., SceneModel]:
         from semsplat_ros.families import splat_loading as family
     elif name == "lsm":
         from semsplat_ros.families import lsm as family
-    elif name == "splatt3r":
-        from semsplat_ros.families import splatt3r as family
     else:
-        from semsplat_ros.families import gsemsplat as family
+        from semsplat_ros.families import pair_loading as family
     return getattr(family, f"load_{name}")

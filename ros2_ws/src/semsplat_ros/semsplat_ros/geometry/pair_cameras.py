@@ -53,12 +53,16 @@ class PairCameras:
     """Of the other picture; says whether it was found."""
 
 
-def view_pair(first: Direction, second: Direction) -> PairCameras:
+def view_pair(
+    first: Direction, second: Direction, intrinsics: Float[ndarray, "2 3 3"] | None = None
+) -> PairCameras:
     """Cameras from both directions (the DUSt3R paper's pair viewer).
 
     Args:
         first: picture 1 is own, picture 2 other.
         second: picture 2 is own, picture 1 other.
+        intrinsics: of both pictures, integer pixel convention; None: estimated from each picture's
+            own points.
 
     Returns:
         Cameras in picture 1's frame if the first direction scores strictly higher, else in picture 2's.
@@ -71,9 +75,8 @@ def view_pair(first: Direction, second: Direction) -> PairCameras:
     reference = 0 if first.score > second.score else 1
     best = (first, second)[reference]
     other = 1 - reference
-    intrinsics = np.stack(
-        [_pinhole_of(first.own_points), _pinhole_of(second.own_points)],
-    )
+    if intrinsics is None:
+        intrinsics = np.stack([_pinhole_of(d.own_points) for d in (first, second)])
     points = best.other_points.detach().cpu().numpy()
     confident = (confidences[other] > MIN_CONFIDENCE).cpu().numpy()
     pose = estimate_pose(points, confident, intrinsics[other])

@@ -4,6 +4,7 @@
 
 import hashlib
 import logging
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families import checkpoints
-from semsplat_ros.families.checkpoints import load_into, load_new, read_checkpoint
+from semsplat_ros.families.checkpoints import Checkpoint, load_into, load_new, read_checkpoint
 from semsplat_ros.families.tensor_lists import tensor_list, tensor_list_names
 from test.support.official_files import (
     foreign_classes,
@@ -30,12 +30,20 @@ def refused(action, code=ErrorCode.BAD_FILE) -> str:
 
 
 class Small(nn.Module):
-    """A module with a tied weight."""
+    """Two layers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Linear(3, 4)
         self.norm = nn.LayerNorm(4)
+
+
+class Tied(Small):
+    """A layer under two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again = self.first
 
 
 @pytest.mark.parametrize("system", ["dust3r", "mast3r", "lsm"])
@@ -187,6 +195,14 @@ def test_loading_takes_the_tensors_over_and_converts_where_needed():
     assert module.first.weight.requires_grad
 
 
+def test_one_name_of_a_tied_parameter_is_enough():
+    weights = Small().state_dict()
+    module = load_new(Tied, weights)
+    assert module.again.weight is module.first.weight
+    assert module.again.weight.data_ptr() == weights["first.weight"].data_ptr()
+    refused(lambda: load_new(Tied, {n: t for n, t in weights.items() if n != "first.bias"}))
+
+
 def test_a_long_list_of_differences_is_shortened():
     weights = Small().state_dict() | {f"extra{i}": torch.zeros(1) for i in range(20)}
     message = refused(lambda: load_into(Small(), weights))
@@ -199,10 +215,8 @@ def test_a_part_of_a_system():
 
 
 def read_part(tensors):
-    return checkpoints.Checkpoint(
-        path=None, container="torch", system="unknown", variant="", tensors=tensors, extras={},
-        differences=(),
-    ).part("a.b.")  # fmt: skip
+    checkpoint = Checkpoint(Path("file.pth"), "torch", "unknown", "", tensors, {}, ())
+    return checkpoint.part("a.b.")
 
 
 def test_the_licence_is_said_once(tmp_path, caplog):

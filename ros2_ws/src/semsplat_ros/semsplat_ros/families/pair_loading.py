@@ -1,0 +1,304 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""DUSt3R, MASt3R, Splatt3R and GSemSplat from files, or with weights made from names."""
+
+import logging
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.families.base import ModelInfo, TextEncoder
+from semsplat_ros.families.checkpoints import (
+    Checkpoint,
+    file_sha256,
+    load_new,
+    read_checkpoint,
+)
+from semsplat_ros.families.dust3r import PATCH, Dust3rModel
+from semsplat_ros.families.gsemsplat import GSemSplatModel
+from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_state
+from semsplat_ros.families.splatt3r import Splatt3rModel
+from semsplat_ros.families.weight_sources import WEIGHT_SOURCES
+from semsplat_ros.geometry.resampling import Resampling
+from semsplat_ros.networks.clip import Clip
+from semsplat_ros.networks.clip_text import ClipTextEncoder
+from semsplat_ros.networks.croco import CrocoConfig
+from semsplat_ros.networks.dpt import DptConfig
+from semsplat_ros.networks.dust3r import Dust3rNetwork, Mast3rNetwork
+from semsplat_ros.networks.gsemsplat import GSemSplatNetwork, SemanticHeads
+from semsplat_ros.networks.precision import set_compute_dtype
+from semsplat_ros.networks.splatt3r import Splatt3rNetwork
+
+DUST3R_SIDE = 512
+SQUARE_SIDE = 224
+"""DUSt3R's small training size; its pictures were square, those of 512 were 4:3."""
+SPLATT3R_FILES = ("epoch=19-step=1200.ckpt", "splatt3r.safetensors", "splatt3r.ckpt")
+"""Looked for beside a file of GSemSplat's heads."""
+CLIP_FILES = ("clip_vitb16.safetensors", "ViT-B-16.safetensors")
+HEADS_PREFIX = "heads."
+"""Of every name in a file of GSemSplat's heads."""
+ENCODER_KEY = "text_encoder"
+"""Entry of that file's metadata: the text encoder whose space the heads were trained in."""
+logger = logging.getLogger(__name__)
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_dust3r(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    sha256: str = "",
+    image_size: int = 0,
+    symmetric: bool = False,
+) -> Dust3rModel:
+    """DUSt3R from its official file.
+
+    Args:
+        path: the file.
+        device: where to run.
+        dtype: compute type of the matrices.
+        sha256: hex digest the file must have, or "".
+        image_size: longer side of the network image (4:3, but 224 is square); 0 = 512.
+        symmetric: see :class:`semsplat_ros.families.dust3r.Dust3rModel`.
+
+    Raises:
+        SemsplatError: as :func:`semsplat_ros.families.checkpoints.read_checkpoint`; BAD_FILE for a
+            file of another system; INVALID_ARGUMENT for a side that is no multiple of 16.
+    """
+    checkpoint = _open(path, "dust3r", sha256)
+    network = _placed(load_new(Dust3rNetwork, checkpoint), device, dtype)
+    size = dust3r_size(image_size)
+    return Dust3rModel(network, _info("dust3r", checkpoint, sha256, size, metric=False), symmetric)
+
+
+def load_mast3r(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    sha256: str = "",
+    image_size: int = 0,
+    symmetric: bool = False,
+) -> Dust3rModel:
+    """MASt3R from its official metric file; see :func:`load_dust3r`. Its points are metres."""
+    checkpoint = _open(path, "mast3r", sha256)
+    network = _placed(load_new(Mast3rNetwork, checkpoint), device, dtype)
+    size = dust3r_size(image_size)
+    return Dust3rModel(network, _info("mast3r", checkpoint, sha256, size, metric=True), symmetric)
+
+
+def load_splatt3r(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    sha256: str = "",
+    image_size: int = 0,
+) -> Splatt3rModel:
+    """Splatt3R from its official file; see :func:`load_dust3r`. Pictures are square, 0 = 512."""
+    checkpoint = _open(path, "splatt3r", sha256)
+    network = _placed(load_new(Splatt3rNetwork, checkpoint), device, dtype)
+    size = _square(image_size)
+    return Splatt3rModel(network, _info("splatt3r", checkpoint, sha256, size, metric=True))
+
+
+def load_gsemsplat(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    sha256: str = "",
+    image_size: int = 0,
+    base_file: Path | None = None,
+) -> GSemSplatModel:
+    """GSemSplat: a file of trained heads and Splatt3R's official file.
+
+    Args:
+        path: the heads, as :func:`save_heads` writes them.
+        device: where to run.
+        dtype: compute type of the matrices.
+        sha256: hex digest the heads' file must have, or "".
+        image_size: side of the square network image; 0 = 512.
+        base_file: Splatt3R's file; None: one of `SPLATT3R_FILES` beside the heads.
+
+    Raises:
+        SemsplatError: as :func:`load_dust3r`, for either file; MODEL_NOT_LOADED if there is no file of
+            Splatt3R; NO_LANGUAGE_MODEL if the heads name no text encoder and no CLIP file is beside.
+    """
+    heads = read_checkpoint(path, sha256)
+    weights = {
+        name.removeprefix(HEADS_PREFIX): tensor
+        for name, tensor in heads.tensors.items()
+        if name.startswith(HEADS_PREFIX)
+    }
+    if not weights:
+        raise SemsplatError(
+            ErrorCode.BAD_FILE,
+            f"{path.name} holds {heads.system} and no semantic heads of GSemSplat; "
+            "for Splatt3R alone set model.name to splatt3r",
+        )
+    base = base_file or _beside(path, SPLATT3R_FILES)
+    if base is None:
+        raise SemsplatError(
+            ErrorCode.MODEL_NOT_LOADED,
+            f"GSemSplat needs Splatt3R's file beside {path.name}, under one of the names "
+            f"{', '.join(SPLATT3R_FILES)}",
+        )
+    encoder_name = heads.metadata.get(ENCODER_KEY, "")
+    encoder = None if encoder_name else _clip_text(path)
+    network = _assembled(_open(base, "splatt3r", ""), weights)
+    info = ModelInfo(
+        name="gsemsplat",
+        checksum=(sha256.lower() or file_sha256(path))[:8],
+        image_size=_square(image_size),
+        metric=True,
+        licence=WEIGHT_SOURCES["gsemsplat"].licence,
+        resampling=Resampling.LANCZOS,
+    )
+    return GSemSplatModel(_placed(network, device, dtype), info, encoder, encoder_name)
+
+
+def save_heads(network: GSemSplatNetwork, path: Path, text_encoder: str) -> None:
+    """Write the trained part of GSemSplat, without Splatt3R's weights, as safetensors.
+
+    Args:
+        network: its heads are written.
+        path: the file.
+        text_encoder: name of the encoder the heads were trained for, as in
+            :func:`semsplat_ros.language.encoders.load_text_encoder`; "" if CLIP lies beside.
+    """
+    aliases = (
+        "scratch.layer_rn.",
+    )  # second names of scratch.layerN_rn, which safetensors refuses
+    tensors = {
+        HEADS_PREFIX + name: tensor.detach().contiguous()
+        for name, tensor in network.heads.state_dict().items()
+        if not any(alias in name for alias in aliases)
+    }
+    save_file(tensors, path, metadata={ENCODER_KEY: text_encoder} if text_encoder else None)
+
+
+def by_rule(
+    name: str,
+    seed: int = 0,
+    config: CrocoConfig | None = None,
+    dpt: DptConfig | None = None,
+    image_size: tuple[int, int] = (512, 512),
+    text_encoder: TextEncoder | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Dust3rModel | Splatt3rModel | GSemSplatModel:
+    """A model with weights made from names: for tests and timing, its scenes mean nothing.
+
+    Args:
+        name: "dust3r", "mast3r", "splatt3r" or "gsemsplat".
+        seed: of the weights.
+        config: sizes of the transformer.
+        dpt: sizes of the heads.
+        image_size: height and width of the network image.
+        text_encoder: for GSemSplat; of dimension 512.
+        dtype: compute type of the matrices.
+    """
+    networks = {
+        "dust3r": Dust3rNetwork,
+        "mast3r": Mast3rNetwork,
+        "splatt3r": Splatt3rNetwork,
+        "gsemsplat": GSemSplatNetwork,
+    }
+    with torch.device("meta"):
+        network = networks[name](config, dpt)
+    state = rule_state(network.state_dict(), seed, DUST3R_RULE)
+    network.load_state_dict(state, assign=True)
+    _placed(network, torch.device("cpu"), dtype)
+    metric = name != "dust3r"
+    info = ModelInfo(name, "rule", image_size, metric, "Apache-2.0")
+    if name == "gsemsplat":
+        return GSemSplatModel(network, info, text_encoder)
+    return (Splatt3rModel if name == "splatt3r" else Dust3rModel)(network, info)
+
+
+def dust3r_size(side: int) -> tuple[int, int]:
+    """Height and width of DUSt3R's network image for a longer side; 0 = 512.
+
+    Raises:
+        SemsplatError: INVALID_ARGUMENT for a side that is no multiple of 16.
+    """
+    width = _checked_side(side or DUST3R_SIDE)
+    if width == SQUARE_SIDE:
+        return width, width
+    return max(round(0.75 * width / PATCH), 2) * PATCH, width
+
+
+def _square(side: int) -> tuple[int, int]:
+    side = _checked_side(side or DUST3R_SIDE)
+    return side, side
+
+
+def _checked_side(side: int) -> int:
+    if side < 2 * PATCH or side % PATCH:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"image size {side} given; it must be a multiple of {PATCH} and at least {2 * PATCH}",
+        )
+    return side
+
+
+def _open(path: Path, system: str, sha256: str) -> Checkpoint:
+    checkpoint = read_checkpoint(path, sha256)
+    if checkpoint.system != system:
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"{path.name} holds {checkpoint.system} and not {system}"
+        )
+    return checkpoint
+
+
+def _info(
+    name: str, checkpoint: Checkpoint, sha256: str, size: tuple[int, int], metric: bool
+) -> ModelInfo:
+    return ModelInfo(
+        name=name,
+        checksum=(sha256.lower() or file_sha256(checkpoint.path))[:8],
+        image_size=size,
+        metric=metric,
+        licence=checkpoint.licence,
+        resampling=Resampling.LANCZOS,
+    )
+
+
+def _assembled(base: Checkpoint, heads: dict[str, Tensor]) -> GSemSplatNetwork:
+    """Base and heads loaded one after the other, each strictly."""
+    channels = heads.get("region_projection.hidden.weight")
+    width = heads.get("region_projection.out.weight")
+    if channels is None or width is None:
+        raise SemsplatError(ErrorCode.BAD_FILE, "the file of heads holds no region_projection")
+    parts = load_new(lambda: SemanticHeads(None, channels.shape[1], width.shape[0]), heads)
+    with torch.device("meta"):
+        network = GSemSplatNetwork(None, None, channels.shape[1], width.shape[0])
+    network.heads = parts
+    network.base = load_new(Splatt3rNetwork, base)
+    return network
+
+
+def _placed(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
+    network = network.eval().requires_grad_(False).to(device)
+    if dtype != torch.float32:
+        set_compute_dtype(network, dtype)
+    return network
+
+
+def _beside(path: Path, names: tuple[str, ...]) -> Path | None:
+    return next((path.parent / n for n in names if (path.parent / n).is_file()), None)
+
+
+def _clip_text(path: Path) -> TextEncoder:
+    file = _beside(path, CLIP_FILES)
+    if file is None:
+        raise SemsplatError(
+            ErrorCode.NO_LANGUAGE_MODEL,
+            f"{path.name} names no text encoder and none of {', '.join(CLIP_FILES)} is beside it",
+        )
+    return ClipTextEncoder(load_new(Clip, _open(file, "clip_vitb16", "")).eval())
