@@ -87,6 +87,8 @@ def read_camera_info(
 
     Args:
         info: the camera's newest CameraInfo; may be wrong in any way.
+        image_height: of the received picture, in pixels.
+        image_width: of the received picture, in pixels.
         rectified_topic: whether the picture comes from a rectified image topic.
     """
     full, used, problem = _matrix(info, rectified_topic)

@@ -197,7 +197,7 @@ def validate_image(message: Image, max_pixels: int) -> int:
 
 
 def _check_length(message: Image, step: int, rows: int, row_bytes: int, length: int) -> None:
-    """Refuse a step below `row_bytes` and data that is not `rows` rows (the last may be unpadded)."""
+    """Refuse a too small step and data that is not `rows` rows (the last may lack its padding)."""
     what = f"image {message.width} x {message.height} {message.encoding}"
     if step < row_bytes:
         raise SemsplatError(

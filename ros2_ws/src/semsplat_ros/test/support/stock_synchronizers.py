@@ -23,7 +23,7 @@ class TimeSynchronizer:
         for side, input_filter in enumerate(fs):
             input_filter.registerCallback(self.add, self.queues[side], side)
 
-    def registerCallback(self, cb, *args):  # noqa: N802
+    def registerCallback(self, cb, *args):
         self.listeners.append(cb)
 
     def add(self, msg, my_queue, my_queue_index):
