@@ -12,6 +12,11 @@ from semsplat_ros.evaluation.verification.registry import SYSTEMS, Report
 from semsplat_ros.evaluation.verification.registry import verify as run_verification
 
 
+def register(app: typer.Typer) -> None:
+    """Add the `verify` command to the application."""
+    app.command("verify")(verify)
+
+
 def verify(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(sorted(SYSTEMS))}.")],
     golden: Annotated[Path, typer.Option(help="Golden file (npz).")],

@@ -29,6 +29,7 @@ IMAGE_SIDE = 256
 SIDE_MULTIPLE = 32
 LANGUAGE_FILES = (
     "clip_vitb16.safetensors",
+    "clip_vitb16.pt",
     "ViT-B-16.safetensors",
     "demo_e200.safetensors",
     "demo_e200.ckpt",

@@ -42,7 +42,9 @@ def test_the_rules_hash_different_names_of_an_alias():
 def test_heads_are_damped_by_one_rule_only():
     name = "downstream_head1.dpt.head.4.weight"
     plain = rule_array(name, (4, 6, 1, 1), 0, SPLAT_RULE)
-    np.testing.assert_allclose(rule_array(name, (4, 6, 1, 1), 0, DUST3R_RULE), plain * 0.1, rtol=1e-6)
+    np.testing.assert_allclose(
+        rule_array(name, (4, 6, 1, 1), 0, DUST3R_RULE), plain * 0.1, rtol=1e-6
+    )
 
 
 def test_prefix_is_hashed_and_not_returned():

@@ -60,7 +60,9 @@ def test_last_entries_are_normalised_and_only_those():
         network.dec_norm.bias.fill_(0.0)
         features = network(images())
     for side in (features.reference, features.others):
-        torch.testing.assert_close(side[-1].std(-1, correction=0), torch.ones(1, 6), atol=1e-3, rtol=0)
+        torch.testing.assert_close(
+            side[-1].std(-1, correction=0), torch.ones(1, 6), atol=1e-3, rtol=0
+        )
         assert (side[-2].std(-1) - 1).abs().min() > 0.05
 
 
@@ -111,6 +113,8 @@ def test_intrinsics_matter_with_a_token_and_are_demanded():
 
 
 class TestMoreViews:
+    """NoPoSplat's multi-view layout."""
+
     def test_order_of_the_other_views_does_not_matter(self):
         network, x = make(TOKEN), images(2, 4)
         order = [0, 3, 1, 2]

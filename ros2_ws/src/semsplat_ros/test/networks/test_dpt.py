@@ -112,7 +112,9 @@ def test_bfloat16_is_close():
 def test_points_keep_the_direction_and_stretch_the_length():
     raw = torch.tensor([3.0, 0.0, -4.0]).view(1, 3, 1, 1)
     length = torch.tensor(5.0).expm1()
-    torch.testing.assert_close(expm1_points(raw).flatten(), torch.tensor([0.6, 0.0, -0.8]) * length)
+    torch.testing.assert_close(
+        expm1_points(raw).flatten(), torch.tensor([0.6, 0.0, -0.8]) * length
+    )
     assert torch.equal(expm1_points(torch.zeros(1, 3, 2, 2)), torch.zeros(1, 2, 2, 3))
 
 

@@ -37,9 +37,9 @@ def test_gaussian_head_looks_at_the_pixels():
     images = torch.rand(2, 3, 32, 32)
     changed = images.clone()
     changed[:, :, 20, 20] += 0.5
-    difference = head(features((2, 2)), (2, 2), images).fine - head(
-        features((2, 2)), (2, 2), changed
-    ).fine
+    difference = (
+        head(features((2, 2)), (2, 2), images).fine - head(features((2, 2)), (2, 2), changed).fine
+    )
     touched = difference.abs().sum((0, 1)).nonzero()
     # 7x7 convolution, then 3x3.
     assert touched.amin(0).tolist() == [16, 16]
@@ -51,7 +51,9 @@ def test_modulation_commutes_with_the_resize():
     x, language = torch.randn(2, 8, 9, 7), torch.randn(2, 6, 3, 4)
     big = F.interpolate(language, (9, 7), mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
     expected = film.fc_gamma(big) * x.permute(0, 2, 3, 1) + film.fc_beta(big)
-    torch.testing.assert_close(film(x, language), expected.permute(0, 3, 1, 2), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        film(x, language), expected.permute(0, 3, 1, 2), atol=1e-5, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("grid", [(2, 4), (4, 2)])

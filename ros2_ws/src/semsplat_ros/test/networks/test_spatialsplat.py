@@ -112,7 +112,9 @@ def test_batch_items_do_not_mix():
     both = network(images, intrinsics, language)
     one = network(images[1:], intrinsics[1:], language[1:])
     torch.testing.assert_close(both.fine.sh[1:], one.fine.sh, atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(both.coarse.semantics[1:], one.coarse.semantics, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        both.coarse.semantics[1:], one.coarse.semantics, atol=1e-3, rtol=1e-3
+    )
 
 
 def test_gradients_reach_both_sides():

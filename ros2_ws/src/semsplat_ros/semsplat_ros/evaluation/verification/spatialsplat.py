@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation.verification.clip import dense_features, text_features
 from semsplat_ros.evaluation.verification.golden import Recorder
 from semsplat_ros.evaluation.verification.inputs import SplatInputs, splat_inputs
@@ -28,6 +29,7 @@ RAW_LIMIT = 1e-4
 OUTPUT_LIMIT = 5e-4
 POINTS_LIMIT = 1e-3
 """Points pass through exp(d) - 1 with d up to about 11, which multiplies rounding errors."""
+PATTERN_MULTIPLE = 64
 FRACTION_LIMIT = 1e-4
 DISTANCE_LIMIT = 1e-5
 THRESHOLD_MARGIN = 1e-4
@@ -62,7 +64,14 @@ def noposplat(recorder: Recorder, seed: int) -> None:
 
 
 def _inputs(recorder: Recorder, seed: int) -> SplatInputs:
-    _, views, _, size, _ = recorder.golden.shape("in/image")
+    shape = recorder.golden.shape("in/image")
+    if len(shape) != 5 or shape[0] != 1 or shape[3] != shape[4] or shape[3] % PATTERN_MULTIPLE:
+        raise SemsplatError(
+            ErrorCode.BAD_FILE,
+            f"in/image is recorded as {shape}; the rule makes one scene of square views, sides "
+            f"a multiple of {PATTERN_MULTIPLE}",
+        )
+    views, size = shape[1], shape[3]
     inputs = splat_inputs(seed, views, size)
     recorder.compare("in/image", inputs.images, BACKBONE_LIMIT)
     recorder.compare_array("in/intrinsics", inputs.intrinsics, 1e-6)

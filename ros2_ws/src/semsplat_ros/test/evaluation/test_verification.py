@@ -1,0 +1,223 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Golden files, their comparison, and ``semsplat verify``'s verdict."""
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from semsplat_ros.cli.main import build_app
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.evaluation.verification import registry
+from semsplat_ros.evaluation.verification.golden import Recorder, load_golden
+from semsplat_ros.evaluation.verification.inputs import smooth_image_pair, splat_inputs
+from semsplat_ros.evaluation.verification.registry import SYSTEMS, Entry, verify
+
+TENSOR = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+INDEX = np.array([0, 5, 23, 5])
+STD = 7.0
+
+
+def entries(layout: str = "idx") -> dict[str, np.ndarray]:
+    values = TENSOR.reshape(-1)[INDEX]
+    common = {"a/b/shape": np.array([2, 3, 4]), "whole": np.array([1.0, 2.0])}
+    if layout == "idx":
+        stats = np.array([11.5, STD, 0, 23])
+        return common | {"a/b/idx": INDEX, "a/b/val": values, "a/b/stats": stats}
+    rest = {"a/b/mean": np.array(11.5), "a/b/std": np.array(STD), "a/b/absmax": np.array(23.0)}
+    return common | rest | {"a/b/index": INDEX, "a/b/value": values}
+
+
+@pytest.fixture(params=["idx", "index"])
+def path(request, tmp_path):
+    np.savez(tmp_path / "golden.npz", **entries(request.param))
+    return tmp_path / "golden.npz"
+
+
+def test_both_layouts_are_read(path):
+    golden = load_golden(path)
+    assert golden.names == ["a/b", "whole"]
+    assert golden.shape("a/b") == (2, 3, 4)
+    assert golden.tensors["a/b"].std == STD
+    assert golden.array("whole").tolist() == [1, 2]
+    with pytest.raises(SemsplatError, match="'missing'"):
+        golden.shape("missing")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off"])
+def test_unreadable_files_are_refused(tmp_path, content):
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(SemsplatError) as refusal:
+        load_golden(tmp_path / "x.npz")
+    assert refusal.value.code is ErrorCode.BAD_FILE
+
+
+def test_missing_file_and_incomplete_entry_are_refused(tmp_path):
+    with pytest.raises(SemsplatError):
+        load_golden(tmp_path / "none.npz")
+    part = entries()
+    del part["a/b/val"]
+    np.savez(tmp_path / "part.npz", **part)
+    with pytest.raises(SemsplatError, match="a/b"):
+        load_golden(tmp_path / "part.npz")
+
+
+def test_pickled_arrays_are_refused(tmp_path):
+    np.savez(tmp_path / "evil.npz", x=np.array([object()], dtype=object))
+    with pytest.raises(SemsplatError) as refusal:
+        load_golden(tmp_path / "evil.npz")
+    assert refusal.value.code is ErrorCode.BAD_FILE
+
+
+class TestRecorder:
+    """One tensor against its record."""
+
+    @pytest.fixture
+    def recorder(self, path):
+        return Recorder(load_golden(path))
+
+    def test_deviation_is_the_largest_over_the_standard_deviation(self, recorder):
+        ours = torch.from_numpy(TENSOR).clone()
+        ours[0, 1, 1] += 0.7  # flat index 5
+        ours[0, 0, 1] += 100  # not sampled
+        recorder.compare("a/b", ours, 0.2)
+        (c,) = recorder.comparisons.values()
+        assert c.deviation == pytest.approx(0.1)
+        assert c.passed
+        recorder.compare("a/b", ours, 0.05)
+        assert not recorder.comparisons["a/b"].passed
+
+    @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+    def test_what_is_no_number_fails(self, recorder, bad):
+        ours = torch.from_numpy(TENSOR).clone()
+        ours[0, 0, 0] = bad
+        recorder.compare("a/b", ours, 1e30)
+        assert not recorder.comparisons["a/b"].passed
+
+    def test_another_shape_fails(self, recorder):
+        recorder.compare("a/b", torch.from_numpy(TENSOR.reshape(3, 2, 4)), 1e30)
+        assert not recorder.comparisons["a/b"].passed
+        assert "(3, 2, 4)" in recorder.comparisons["a/b"].note
+
+    def test_exceptions_are_left_out_and_counted(self, recorder):
+        ours = torch.from_numpy(TENSOR).clone()
+        out = torch.zeros(2, 3, 4, dtype=torch.bool)
+        ours[0, 1, 1] += 9
+        out[0, 1, 1] = True
+        recorder.compare("a/b", ours, 1e-3, out, "on the edge")
+        assert recorder.comparisons["a/b"].passed
+        assert recorder.comparisons["a/b"].note == "on the edge: 2 of 4 samples left out"
+
+    def test_nothing_left_is_no_pass(self, recorder):
+        recorder.compare(
+            "a/b", torch.from_numpy(TENSOR), 1.0, torch.ones(2, 3, 4, dtype=torch.bool)
+        )
+        assert not recorder.comparisons["a/b"].passed
+
+    def test_whole_arrays(self, recorder):
+        recorder.compare_array("whole", torch.tensor([1.0, 2.5]), 0.4)
+        assert recorder.comparisons["whole"].deviation == pytest.approx(0.5)
+        assert not recorder.comparisons["whole"].passed
+        recorder.compare_array("whole", torch.tensor([1.0]), 9.0)
+        assert not recorder.comparisons["whole"].passed
+
+
+class TestVerdict:
+    """What `semsplat verify` says, with a system that takes no time."""
+
+    @pytest.fixture
+    def system(self, monkeypatch):
+        def install(run, prefixes=("",)):
+            monkeypatch.setattr(registry, "toy", run, raising=False)
+            monkeypatch.setitem(SYSTEMS, "toy", Entry(registry.__name__, "toy", prefixes))
+
+        return install
+
+    def call(self, path):
+        app = build_app(["verify"])
+        arguments = ["verify", "toy", "--golden", str(path), "--weights-seed", "3"]
+        return CliRunner().invoke(app, arguments)
+
+    def test_pass(self, system, path):
+        seeds = []
+
+        def run(recorder, seed):
+            seeds.append(seed)
+            recorder.compare("a/b", torch.from_numpy(TENSOR), 1e-6)
+            recorder.used_as_input("whole", "input")
+            recorder.compare("not recorded", torch.zeros(1), 1e-6)
+
+        system(run)
+        result = self.call(path)
+        assert result.exit_code == 0
+        assert seeds == [3]
+        assert "PASS a/b" in result.stdout
+        assert "USED whole" in result.stdout
+        assert result.stdout.splitlines()[-1] == "PASS toy: 1 of 1 recorded entries agree"
+
+    def test_a_deviation_fails(self, system, path):
+        def run(recorder, seed):
+            recorder.compare("a/b", torch.from_numpy(TENSOR) + 1, 1e-6)
+            recorder.used_as_input("whole", "input")
+
+        system(run)
+        result = self.call(path)
+        assert result.exit_code == 1
+        assert "FAIL a/b" in result.stdout
+
+    def test_what_is_not_compared_fails(self, system, path):
+        system(lambda recorder, seed: recorder.compare("a/b", torch.from_numpy(TENSOR), 1e-6))
+        result = self.call(path)
+        assert result.exit_code == 1
+        assert "FAIL whole" in result.stdout
+        assert "nothing was compared" in result.stdout
+
+    def test_entries_of_other_systems_are_counted(self, system, path):
+        system(
+            lambda recorder, seed: recorder.compare("a/b", torch.from_numpy(TENSOR), 1e-6),
+            ("a/",),
+        )
+        result = self.call(path)
+        assert result.exit_code == 0
+        assert "1 entries of this file belong to other systems" in result.stdout
+
+    def test_comparing_nothing_at_all_is_no_pass(self, system, path):
+        system(lambda recorder, seed: None, ("other/",))
+        assert self.call(path).exit_code == 1
+
+    def test_no_gradient_is_kept(self, system, path):
+        modes = []
+        system(lambda recorder, seed: modes.append(torch.is_inference_mode_enabled()))
+        self.call(path)
+        assert modes == [True]
+
+    def test_a_bad_file_is_explained(self, system, tmp_path):
+        system(lambda recorder, seed: None)
+        result = self.call(tmp_path / "none.npz")
+        assert result.exit_code == 2
+        assert "none.npz" in result.output
+
+    def test_an_unknown_name_is_refused(self, path):
+        with pytest.raises(SemsplatError, match="spatialsplat-givenlang"):
+            verify("nothing", path, 0)
+
+
+def test_the_systems_are_those_that_are_promised():
+    assert set(SYSTEMS) == {
+        "spatialsplat", "spatialsplat-givenlang", "noposplat", "noposplat-3views", "dust3r",
+        "splatt3r", "ptv3", "lsm", "lseg", "geometry", "clip",
+    }  # fmt: skip
+
+
+def test_inputs_follow_seed_and_sizes():
+    a, b = splat_inputs(0, 3, 128), splat_inputs(1, 3, 128)
+    assert a.images.shape == (1, 3, 3, 128, 128)
+    assert a.language.shape == (1, 3, 512, 8, 8)
+    assert a.images.min() >= -1
+    assert a.images.max() <= 1
+    assert not torch.equal(a.images, b.images)
+    left, right = smooth_image_pair(0, 48, 64)
+    assert left.shape == right.shape == (1, 3, 48, 64)
+    assert not torch.equal(left, right)
+    assert max(left.abs().max(), right.abs().max()) <= 1

@@ -1,0 +1,32 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Intrinsics as SpatialSplat and NoPoSplat were trained with them."""
+
+import torch
+
+from semsplat_ros.families.splat_views import normalised_intrinsics
+from semsplat_ros.geometry.views import central_crop
+from semsplat_ros.scene import Crop, IntrinsicsSource, Views
+
+
+def views(crop: Crop, intrinsics=None, count=2) -> Views:
+    k = None if intrinsics is None else crop.to_network(intrinsics).expand(count, 3, 3)
+    return Views(
+        images=torch.zeros(count, 3, crop.network_height, crop.network_width),
+        crops=(crop,) * count,
+        intrinsics=k,
+        intrinsics_source=IntrinsicsSource.ESTIMATED if k is None else IntrinsicsSource.PARAMETER,
+    )
+
+
+def test_assumed_intrinsics_of_a_4_by_3_picture():
+    k = normalised_intrinsics(views(central_crop(480, 640, 256, 256)))
+    expected = torch.tensor([[1.6, 0, 0.5], [0, 1.2, 0.5], [0, 0, 1]])
+    torch.testing.assert_close(k[1], expected)
+
+
+def test_given_intrinsics_principal_point_of_the_whole_picture():
+    given = torch.tensor([[500.0, 0, 300], [0, 510, 250], [0, 0, 1]])
+    k = normalised_intrinsics(views(central_crop(480, 640, 256, 256), given))
+    expected = torch.tensor([[500 / 480, 0, 300 / 640], [0, 510 / 480, 250 / 480], [0, 0, 1]])
+    torch.testing.assert_close(k[0], expected)
