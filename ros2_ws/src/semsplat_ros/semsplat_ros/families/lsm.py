@@ -27,8 +27,8 @@ from semsplat_ros.families.checkpoints import (
     read_checkpoint,
 )
 from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_state
-from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE
+from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.geometry.resampling import Resampling
 from semsplat_ros.networks.clip_text import ClipTextEncoder
 from semsplat_ros.networks.lseg import SIDE_MULTIPLE

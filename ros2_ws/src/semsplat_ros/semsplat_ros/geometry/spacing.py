@@ -22,17 +22,22 @@ def mean_square_spacing(points: Float[Tensor, "n 3"], neighbours: int = 3) -> Fl
 
     A k-d tree on the CPU; on a GPU all pairs, without waiting for the device.
     """
-    if points.device.type == "cpu":
-        places = points.detach().double().numpy()
-        distances, _ = cKDTree(places).query(places, k=neighbours + 1)
-        squared = np.square(distances[:, 1:]).mean(axis=1)
-        return torch.from_numpy(squared).to(points.dtype)
+    if points.device.type != "cpu":
+        return _all_pairs(points.detach(), neighbours)
+    places = points.detach().double().numpy()
+    distances, _ = cKDTree(places).query(places, k=neighbours + 1)
+    squared = np.square(distances[:, 1:]).mean(axis=1)
+    return torch.from_numpy(squared).to(points.dtype)
+
+
+def _all_pairs(points: Float[Tensor, "n 3"], neighbours: int) -> Float[Tensor, " n"]:
+    # Not through matrix products, which lose small distances between large coordinates.
     means = [
         torch.cdist(rows, points, compute_mode="donot_use_mm_for_euclid_dist")
         .topk(neighbours + 1, largest=False)
         .values[:, 1:]
         .square()
         .mean(dim=1)
-        for rows in points.detach().split(_ROWS_PER_CHUNK)
+        for rows in points.split(_ROWS_PER_CHUNK)
     ]
     return torch.cat(means)

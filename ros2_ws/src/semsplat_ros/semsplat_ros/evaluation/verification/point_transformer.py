@@ -101,7 +101,7 @@ def compare(recorder: Recorder, name: str, ours: Tensor, statistics: str = "") -
         recorder.compare(name, ours, LIMIT)
 
 
-STATISTICS_LIMIT = 0.05
+STATISTICS_LIMIT = 0.02
 """A point in another voxel shifts all later windows, which changes single features by up to twice
 their deviation, and their mean and deviation hardly."""
 

@@ -1,0 +1,66 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""LSM, its LSeg part and its point transformer against recorded numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from semsplat_ros.errors import SemsplatError
+from semsplat_ros.evaluation.verification.golden import GoldenFile, GoldenTensor, Recorder
+from semsplat_ros.evaluation.verification.registry import verify
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(("name", "file"), [("ptv3", "ptv3"), ("lsm", "lsm")])
+def test_official_size(name, file):
+    report = verify(name, GOLDEN / f"golden_{file}_seed0.npz", 0)
+    assert [c for c in report.comparisons if not c.passed] == []
+    assert report.not_compared == ()
+    assert report.passed
+
+
+@pytest.mark.golden
+def test_lseg_alone_at_official_size(tmp_path):
+    with np.load(GOLDEN / "golden_lsm_seed0.npz") as archive:
+        small = {name: archive[name] for name in archive.files if name.startswith("64x64/")}
+    np.savez(tmp_path / "small.npz", **small)
+    report = verify("lseg", tmp_path / "small.npz", 0)
+    assert len(report.comparisons) == 4
+    assert report.passed
+
+
+@pytest.mark.golden
+def test_another_seed_does_not_pass():
+    report = verify("ptv3", GOLDEN / "golden_ptv3_seed0.npz", 1)
+    failed = {c.name for c in report.comparisons if not c.passed}
+    assert "a/embedding" in failed and "e/out" in failed
+
+
+def test_a_file_of_something_else_is_refused():
+    with pytest.raises(SemsplatError, match="picture size"):
+        verify("lsm", GOLDEN / "golden_geometry_seed0.npz", 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "passes"),
+    [
+        (lambda x: x.flip(0), True),
+        (lambda x: x + 0.2, False),
+        (lambda x: x * 1.2, False),
+        (lambda x: x[:800], False),
+    ],
+)
+def test_statistics_are_told_apart(change, passes):
+    values = torch.randn(1000, 4, generator=torch.Generator().manual_seed(0))
+    recorded = GoldenTensor(
+        (1000, 4), np.zeros(1, np.int64), np.zeros(1), float(values.mean()), float(values.std())
+    )
+    recorder = Recorder(GoldenFile({"x": recorded}, {}))
+    recorder.compare_statistics("x", change(values), 0.1, "moved")
+    assert recorder.comparisons["x"].passed is passes
+    assert "moved" in recorder.comparisons["x"].note
