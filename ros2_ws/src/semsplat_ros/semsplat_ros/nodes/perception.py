@@ -64,7 +64,7 @@ class PerceptionNode(SafeLifecycleNode):
         super().__init__("perception_node", **options)
         self._load_model = load or load_from_zoo
         self._log_handler = forward_logs(self.get_logger())
-        self._parameters = declare_parameters(self)
+        self._parameter_table = declare_parameters(self)
         self.guard = Guard()
         self.times = StageTimes()
         self.transforms = Transforms(self)
@@ -82,14 +82,14 @@ class PerceptionNode(SafeLifecycleNode):
         self._input_group = MutuallyExclusiveCallbackGroup()
         self.board = StatusBoard(self)
         self._start_timers()
-        for name in self._parameters.unknown_overrides():
+        for name in self._parameter_table.unknown_overrides():
             _logger.warning("parameter %s is not known and has no effect", name)
 
     # What services and the status board ask ----------------------------------------------------
 
     def settings(self) -> Settings:
         """The parameters in force."""
-        return self._parameters.current()
+        return self._parameter_table.current()
 
     def now_ns(self) -> int:
         """The node's clock (simulated time if use_sim_time is set)."""
@@ -194,7 +194,7 @@ class PerceptionNode(SafeLifecycleNode):
         """Read the parameters, load the model, warm it up."""
         settings = self.settings()
         self.configure_error = None
-        self._parameters.freeze()
+        self._parameter_table.freeze()
         try:
             if settings.target_frame:
                 self.transforms.listen()
@@ -203,7 +203,7 @@ class PerceptionNode(SafeLifecycleNode):
             )
             self._wait_for(self.worker.call(lambda: self._load(settings)))
         except Exception:
-            self._parameters.unfreeze()
+            self._parameter_table.unfreeze()
             raise
 
     def activate(self) -> None:
@@ -241,7 +241,7 @@ class PerceptionNode(SafeLifecycleNode):
         """Free the model."""
         self._wait_for(self.worker.call(self._unload))
         self.inputs = self.pairs = None
-        self._parameters.unfreeze()
+        self._parameter_table.unfreeze()
 
     def release(self) -> None:
         """Free everything, from any state."""

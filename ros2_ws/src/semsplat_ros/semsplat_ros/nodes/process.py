@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 EXIT_BAD_START = 2
 CLOSE_TIMEOUT_S = 2.5
@@ -21,6 +21,7 @@ with one core a waiting service would starve the callbacks it waits for."""
 _logger = logging.getLogger(__name__)
 
 
+@runtime_checkable
 class Closable(Protocol):
     """A node that ends its own threads."""
 

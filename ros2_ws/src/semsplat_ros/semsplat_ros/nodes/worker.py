@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from semsplat_ros.nodes.pair_slot import ImagePair
 
@@ -24,6 +24,7 @@ _IDLE_WAIT = 0.2
 Result = TypeVar("Result")
 
 
+@runtime_checkable
 class PairSource(Protocol):
     """Where pairs come from: :class:`semsplat_ros.nodes.pairing.PairGuard`."""
 

@@ -1,0 +1,554 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node over DDS in one process, with a model without weights: answers, outputs, faults.
+
+Every fault ends with: the next good pair works.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from lifecycle_msgs.msg import Transition
+from std_srvs.srv import SetBool, Trigger
+
+from semsplat_interfaces.srv import GetInstance, SetVocabulary
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.nodes.outputs import TOPICS
+from test.support.fake_model import FakeModel, picture
+from test.support.perception_rig import FRAME, ROOM, Rig, camera_info, stamp_of, wait_until
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
+PER_PAIR = tuple(
+    topic.name
+    for topic in TOPICS
+    if not topic.name.startswith("query/") and topic.name != "label_table"
+)
+
+
+def test_one_pair_gives_every_output_with_one_stamp_and_frame(ros_graph):
+    rig = Rig(ros_graph, listen=PER_PAIR).wait_active()
+    rig.send_infos()
+    header = rig.send()
+    for topic in PER_PAIR:
+        message = rig.of_stamp(topic, header)
+        assert message is not None, topic
+        first = message.markers[0] if topic == "markers" else message
+        assert first.header.frame_id == FRAME, topic
+        assert stamp_of(message) == header.stamp
+    mask = rig.received["masks/left"][0]
+    assert (mask.height, mask.width, mask.encoding) == (128, 160, "16UC1")
+    instances = rig.received["instances"][0]
+    assert instances.info.sequence == 1
+    assert instances.info.scale_status == instances.info.SCALE_BASELINE
+    assert instances.info.intrinsics_source == instances.info.INTRINSICS_CAMERA_INFO
+    ids = set(np.frombuffer(mask.data, np.uint16).tolist())
+    assert ids == {0} | {instance.id for instance in instances.instances}
+    depth = np.frombuffer(rig.received["depth/image"][0].data, np.float32)
+    assert np.nanmedian(depth) == pytest.approx(2.0, abs=0.01)
+    assert rig.received["depth/camera_info"][0].k[0] == pytest.approx(120.0, abs=0.01)
+    assert rig.received["relative_pose"][0].pose.position.x == pytest.approx(0.1, abs=1e-6)
+
+
+def test_nothing_is_filled_that_nobody_receives(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    rig.good_pair_works()
+    counts = rig.node.outputs.counts
+    assert counts["instances"] >= 1
+    assert counts["points"] == counts["gaussians"] == counts["overlay/left"] == 0
+
+
+def test_depth_is_not_published_without_metres(ros_graph):
+    rig = Rig(ros_graph, FakeModel(metric=False), listen=("instances", "depth/image"))
+    rig.wait_active().good_pair_works()
+    assert rig.received["instances"][0].info.scale_status == 1
+    assert rig.received["depth/image"] == []
+
+
+def test_query_answers(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    before = rig.query("chair")
+    assert before.error.code == ErrorCode.NO_SCENE_YET
+    header = rig.send()
+    assert rig.of_stamp("instances", header)
+    found = rig.query("find the chair")
+    assert (found.error.code, found.concept) == (ErrorCode.OK, "chair")
+    assert found.header.stamp == header.stamp
+    assert found.matches[0].instance.roi_left.x_offset == pytest.approx(20, abs=8)
+    assert found.goal.object_pose.position.z == pytest.approx(2.0, abs=0.1)
+    assert not found.goal.approach_valid
+    assert found.goal.approach_error.code == ErrorCode.TRANSFORM_UNAVAILABLE
+    absent = rig.query("find the ball")
+    assert absent.error.code == ErrorCode.NOT_FOUND
+    assert "ball" in absent.error.message
+    assert len(absent.matches) == 1
+    assert absent.matches[0].score < 0.25
+    assert rig.query("  \t ").error.code == ErrorCode.EMPTY_TEXT
+    assert rig.query("x" * 5000).error.code == ErrorCode.TEXT_TOO_LONG
+    assert rig.query("chair", min_score=math.nan).error.code == ErrorCode.INVALID_ARGUMENT
+    assert rig.query("chair", min_score=2.0).error.code == ErrorCode.INVALID_ARGUMENT
+    assert rig.query("chair").error.code == ErrorCode.OK
+
+
+def test_query_publishes_its_goal_when_asked(ros_graph):
+    rig = Rig(ros_graph, listen=("instances", "query/goal_object", "query/points"))
+    rig.wait_active().good_pair_works()
+    assert rig.received["query/goal_object"] == []
+    assert rig.query("table", publish_goal=True).error.code == 0
+    assert wait_until(lambda: rig.received["query/goal_object"])
+    assert rig.received["query/goal_object"][0].concept == "table"
+    assert wait_until(lambda: rig.received["query/points"])
+    assert rig.received["query/points"][0].width > 0
+
+
+def test_services_answer_in_every_state(ros_graph):
+    rig = Rig(ros_graph, autostart=False)
+    for _ in range(2):
+        answer = rig.query("chair")
+        assert answer.error.code == ErrorCode.NOT_ACTIVE
+        assert "ros2 lifecycle set" in answer.error.message
+        reset = rig.call(Trigger, "reset", Trigger.Request())
+        assert not reset.success
+        assert reset.message.startswith("NOT_ACTIVE")
+        if rig.state() == "unconfigured":
+            assert rig.transition(Transition.TRANSITION_CONFIGURE)
+    assert rig.transition(Transition.TRANSITION_ACTIVATE)
+    rig.wait_active().good_pair_works()
+    assert rig.transition(Transition.TRANSITION_DEACTIVATE)
+    assert rig.query("chair").error.code == ErrorCode.NOT_ACTIVE
+    assert rig.transition(Transition.TRANSITION_CLEANUP)
+    assert rig.node.pipeline.perceiver is None
+    assert rig.transition(Transition.TRANSITION_CONFIGURE)
+    assert rig.transition(Transition.TRANSITION_ACTIVATE)
+    rig.wait_active().good_pair_works()
+
+
+def test_impossible_transition_is_refused_and_survived(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    assert not rig.transition(Transition.TRANSITION_CONFIGURE)
+    assert not rig.transition(Transition.TRANSITION_CLEANUP)
+    assert rig.state() == "active"
+    rig.good_pair_works()
+
+
+def test_model_that_cannot_be_loaded_is_named(ros_graph):
+    broken = [SemsplatError(ErrorCode.MODEL_NOT_LOADED, "give model.checkpoint")]
+    fake = FakeModel()
+
+    def load(_settings):
+        if broken:
+            raise broken.pop()
+        return fake
+
+    rig = Rig(ros_graph, load=load)
+    assert wait_until(lambda: rig.node.configure_error)
+    answer = rig.query("chair")
+    assert answer.error.code == ErrorCode.MODEL_NOT_LOADED
+    assert "give model.checkpoint" in answer.error.message
+    assert rig.state() == "unconfigured"
+    assert rig.transition(Transition.TRANSITION_CONFIGURE)
+    assert rig.transition(Transition.TRANSITION_ACTIVATE)
+    rig.wait_active().good_pair_works()
+
+
+def test_bug_while_loading_is_reported_with_a_reference(ros_graph):
+    def load(_settings):
+        raise ZeroDivisionError("deep inside")
+
+    rig = Rig(ros_graph, load=load)
+    assert wait_until(lambda: rig.node.configure_error)
+    assert rig.node.configure_error.code == ErrorCode.INTERNAL
+    assert wait_until(lambda: rig.state() == "unconfigured")
+
+
+def test_goal_comes_with_an_approach_pose_through_tf(ros_graph):
+    tf2_ros = pytest.importorskip("tf2_ros")
+    from geometry_msgs.msg import TransformStamped
+
+    rig = Rig(ros_graph, listen=("instances", "query/goal"), target_frame="map").wait_active()
+    rig.good_pair_works()
+    missing = rig.query("chair").goal
+    assert missing.approach_error.code == ErrorCode.TRANSFORM_UNAVAILABLE
+    assert "map" in missing.approach_error.message
+    assert FRAME in missing.approach_error.message
+    # Camera 1 m above the ground of map, looking along +x: optical z is x, optical x is -y.
+    transform = TransformStamped(child_frame_id=FRAME)
+    transform.header.frame_id = "map"
+    transform.transform.translation.z = 1.0
+    q = transform.transform.rotation
+    q.x, q.y, q.z, q.w = -0.5, 0.5, -0.5, 0.5
+    broadcaster = tf2_ros.StaticTransformBroadcaster(rig.peer)
+    broadcaster.sendTransform(transform)
+    answer = wait_until(
+        lambda: (lambda a: a if a.goal.approach_valid else None)(
+            rig.query("chair", publish_goal=True)
+        )
+    )
+    assert answer
+    goal = answer.goal
+    assert goal.approach_pose.header.frame_id == "map"
+    assert goal.approach_pose.pose.position.z == 0.0
+    assert goal.approach_distance == pytest.approx(2.0, abs=0.4)
+    here = goal.approach_pose.pose.position
+    assert math.hypot(here.x, here.y) == pytest.approx(goal.approach_distance - 0.8, abs=0.01)
+    assert wait_until(lambda: rig.received["query/goal"])
+
+
+def test_vocabulary_changes_whole_or_not_at_all(ros_graph):
+    rig = Rig(ros_graph, listen=("instances", "label_table")).wait_active()
+
+    def change(mode: int, *labels: str) -> SetVocabulary.Response:
+        request = SetVocabulary.Request(mode=mode, labels=list(labels))
+        return rig.call(SetVocabulary, "set_vocabulary", request)
+
+    ask = SetVocabulary.Request
+    first = change(ask.REPLACE, "chair", "wall")
+    assert (first.error.code, first.labels) == (0, ["chair", "wall"])
+    refused = change(ask.ADD, "ball", "Chair")
+    assert refused.error.code == ErrorCode.INVALID_ARGUMENT
+    assert refused.rejected == ["Chair: already in the vocabulary"]
+    assert (refused.labels, refused.version) == (["chair", "wall"], first.version)
+    added = change(ask.ADD, "green thing")
+    expected = ["chair", "wall", "green thing"]
+    assert (added.labels, added.version) == (expected, first.version + 1)
+    assert change(ask.REPLACE, *(f"thing {i}" for i in range(513))).error.code == 3
+    assert change(9, "x").error.code == ErrorCode.INVALID_ARGUMENT
+    table = wait_until(
+        lambda: [t for t in rig.received["label_table"] if t.version == added.version]
+    )
+    assert table[0].labels == ["unlabelled", *expected]
+    header = rig.send()
+    instances = rig.of_stamp("instances", header)
+    assert {i.label for i in instances.instances} == {"chair", "green thing"}
+    assert instances.info.vocabulary_version == added.version
+
+
+def test_get_instance_gives_the_points_of_one_object(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    rig.good_pair_works()
+    chair = rig.query("chair").matches[0].instance
+    answer = rig.call(GetInstance, "get_instance", GetInstance.Request(id=chair.id))
+    assert answer.error.code == 0
+    assert answer.instance.id == chair.id
+    assert answer.points.width == chair.gaussian_count
+    missing = rig.call(GetInstance, "get_instance", GetInstance.Request(id=999))
+    assert missing.error.code == ErrorCode.NOT_FOUND
+    assert "999" in missing.error.message
+
+
+def test_reset_forgets_and_pause_pauses(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    rig.good_pair_works()
+    assert rig.call(Trigger, "reset", Trigger.Request()).success
+    assert rig.query("chair").error.code == ErrorCode.NO_SCENE_YET
+    assert rig.call(SetBool, "set_enabled", SetBool.Request(data=False)).success
+    calls = rig.model.calls
+    header = rig.send()
+    assert rig.of_stamp("instances", header, timeout=0.5) is None
+    assert rig.model.calls == calls
+    assert "paused" in rig.query("chair").error.message
+    assert rig.call(SetBool, "set_enabled", SetBool.Request(data=True)).success
+    rig.good_pair_works()
+
+
+def test_capture_processes_exactly_one_new_pair(ros_graph):
+    rig = Rig(ros_graph, **{"input.mode": "on_demand", "input.timeout": 0.5}).wait_active()
+    rig.send()
+    assert wait_until(lambda: rig.node.pairs.counters.pairs == 1)
+    calls = rig.model.calls
+    timed_out = rig.call(Trigger, "capture", Trigger.Request())
+    assert not timed_out.success
+    assert timed_out.message.startswith("TIMEOUT")
+    rig.send()
+    assert rig.model.calls == calls, "a pair was processed without a capture"
+    future = rig.peer.create_client(Trigger, "capture").call_async(Trigger.Request())
+    assert wait_until(lambda: rig.node.worker._permits == 1)
+    header = rig.send()
+    assert rig.of_stamp("instances", header)
+    assert wait_until(future.done)
+    assert future.result().success, future.result().message
+    rig.send()
+    assert wait_until(lambda: rig.node.pairs.counters.pairs == 4)
+    assert rig.model.calls == calls + 1
+
+
+def test_capture_is_refused_where_every_pair_is_processed(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    answer = rig.call(Trigger, "capture", Trigger.Request())
+    assert not answer.success
+    assert "on_demand" in answer.message
+
+
+def test_silent_stream_is_named(ros_graph):
+    rig = Rig(ros_graph, **{"input.timeout": 0.3}).wait_active()
+    for i in range(8):
+        rig.cameras["left"].publish(rig.image(rig.header()))
+        assert wait_until(lambda i=i: rig.node.pairs.counters.left.received > i)
+    status = rig.wait_status(lambda s: "right/image_raw (1 publisher)" in s.message)
+    assert status, [s.message for s in rig.received["status"]]
+    assert rig.wait_status(lambda s: s.unmatched_left >= 3)
+    rig.good_pair_works()
+    assert rig.wait_status(lambda s: "silent" in s.message)
+    rig.good_pair_works()
+
+
+def test_late_stream_is_diagnosed(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    start = rig.next_stamp()
+    for i in range(30):
+        stamp = start + i * 100_000_000
+        rig.cameras["left"].publish(rig.image(rig.header(stamp)))
+        rig.cameras["right"].publish(rig.image(rig.header(stamp - 350_000_000)))
+        wait_until(lambda i=i: rig.node.pairs.counters.right.received > i, 0.5)
+    assert rig.wait_status(lambda s: "input.max_offset" in s.message)
+    rig._stamp = start + 10_000_000_000
+    rig.good_pair_works()
+
+
+def bad_encoding(rig, image):
+    image.encoding = "nonsense16"
+    return image
+
+
+def too_short(rig, image):
+    image.data = image.data[:100]
+    return image
+
+
+def bad_stamp(rig, image):
+    image.header.stamp.sec = -5
+    return image
+
+
+def zero_size(rig, image):
+    image.height = image.width = image.step = 0
+    image.data = image.data[:0]
+    return image
+
+
+@pytest.mark.parametrize("spoil", [bad_encoding, too_short, bad_stamp, zero_size])
+def test_bad_image_is_dropped_and_counted(ros_graph, spoil):
+    rig = Rig(ros_graph).wait_active()
+    header = rig.header()
+    rig.cameras["left"].publish(spoil(rig, rig.image(header)))
+    rig.cameras["right"].publish(rig.image(header))
+    dropped = wait_until(lambda: rig.node.pairs.counters.left.dropped)
+    assert sum(dropped.values()) == 1
+    rig.good_pair_works()
+
+
+def test_resolution_may_change(ros_graph):
+    rig = Rig(ros_graph, listen=("instances", "masks/left")).wait_active()
+    rig.send_infos()
+    rig.good_pair_works()
+    big = np.repeat(np.repeat(picture(ROOM), 2, 0), 3, 1)
+    header = rig.send(big, big)
+    assert rig.of_stamp("instances", header)
+    mask = rig.of_stamp("masks/left", header)
+    assert (mask.height, mask.width) == (256, 480)
+    rig.good_pair_works()
+
+
+def test_pictures_of_two_sizes_are_processed(ros_graph):
+    rig = Rig(ros_graph, **{"scale.baseline": 0.1}).wait_active()
+    header = rig.send(None, np.repeat(np.repeat(picture(ROOM), 2, 0), 2, 1))
+    assert rig.of_stamp("instances", header)
+    rig.good_pair_works()
+
+
+@pytest.mark.parametrize("grey", [0, 255])
+def test_pictures_without_texture_give_an_empty_scene(ros_graph, grey):
+    rig = Rig(ros_graph).wait_active()
+    flat = np.full((128, 160, 3), grey, np.uint8)
+    header = rig.send(flat, flat)
+    assert rig.of_stamp("instances", header).instances == []
+    assert any("next to nothing" in text for text in rig.node.pipeline.oddities)
+    assert rig.query("chair").error.code == ErrorCode.NOT_FOUND
+    rig.good_pair_works()
+
+
+def test_corrupt_files_are_dropped(ros_graph):
+    import cv2
+    from sensor_msgs.msg import CompressedImage
+
+    rig = Rig(ros_graph, **{"input.image_transport": "compressed"}).wait_active()
+    _, good = cv2.imencode(".jpg", picture(ROOM)[..., ::-1])
+
+    def send(data: bytes):
+        header = rig.header()
+        for camera in rig.cameras.values():
+            message = CompressedImage(header=header, format="jpeg")
+            message.data.frombytes(data)
+            camera.publish(message)
+        return header
+
+    garbage = np.random.default_rng(0).bytes(5000)
+    for data in (b"", garbage, good.tobytes()[:500], good.tobytes()[:-200]):
+        send(data)
+        assert wait_until(
+            lambda: (
+                sum(rig.node.pairs.counters.left.dropped.values())
+                + rig.node.pipeline.failures.refused
+                >= 1
+            )
+        )
+    header = send(good.tobytes())
+    assert len(rig.of_stamp("instances", header).instances) == 2
+
+
+def test_nonsense_calibration_is_ignored_with_a_reason(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    rig.send_infos(baseline=60.0)
+    rig.good_pair_works()
+    assert "refused" in rig.node.pipeline.rig_reader.notes["baseline"]
+    for side in ("left", "right"):
+        info = camera_info(side == "right")
+        info.k = [math.nan] * 9
+        info.p = [-1.0] * 12
+        rig.infos[side].publish(info)
+        assert wait_until(
+            lambda side=side: math.isnan(rig.node.pipeline.rig_reader._infos[side].k[0])
+        )
+    rig.good_pair_works()
+    newest = rig.received["instances"][-1].info
+    assert newest.intrinsics_source == newest.INTRINSICS_ESTIMATED
+
+
+def test_required_calibration_is_required(ros_graph):
+    rig = Rig(ros_graph, **{"input.use_camera_info": "require"}).wait_active()
+    rig.send()
+    assert rig.wait_status(lambda s: "use_camera_info" in s.message)
+    rig.send_infos()
+    rig.good_pair_works()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (ValueError("wrong shape"), ErrorCode.INTERNAL),
+        (torch.OutOfMemoryError("CUDA out of memory"), ErrorCode.OUT_OF_MEMORY),
+        (MemoryError(), ErrorCode.OUT_OF_MEMORY),
+    ],
+)
+def test_model_that_raises_costs_one_pair(ros_graph, fault, code):
+    rig = Rig(ros_graph).wait_active()
+    rig.good_pair_works()
+    rig.model.raises = fault
+    handled = rig.node.pipeline.handled
+    rig.send()
+    assert rig.node.pipeline.wait_handled(handled, 5.0)
+    assert rig.wait_status(lambda s: s.last_error.code == code)
+    assert rig.query("chair").error.code == ErrorCode.OK, "the old scene still answers"
+    rig.model.raises = None
+    rig.good_pair_works()
+    assert rig.wait_status(lambda s: s.last_error.code == 0)
+
+
+def test_numbers_that_are_not_finite(ros_graph):
+    rig = Rig(ros_graph, FakeModel(nan_fraction=0.5)).wait_active()
+    rig.send()
+    assert rig.wait_status(lambda s: s.last_error.code == ErrorCode.INTERNAL)
+    assert rig.received["instances"] == []
+    rig.model.nan_fraction = 0.0
+    rig.good_pair_works()
+
+
+def test_empty_scene_is_an_answer(ros_graph):
+    rig = Rig(ros_graph, FakeModel(empty=True), listen=("instances", "points", "masks/left"))
+    header = rig.wait_active().send()
+    assert rig.of_stamp("instances", header).instances == []
+    assert rig.of_stamp("points", header).width == 0
+    assert not any(rig.of_stamp("masks/left", header).data)
+    assert rig.query("chair").error.code == ErrorCode.NOT_FOUND
+    rig.model.empty = False
+    rig.good_pair_works()
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "state"),
+    [
+        (ValueError("always"), 5, "inactive"),
+        (torch.OutOfMemoryError("full"), 3, "unconfigured"),
+        (RuntimeError("CUDA error: device-side assert triggered"), 1, "unconfigured"),
+    ],
+)
+def test_model_that_fails_again_and_again_stops_the_node(ros_graph, fault, times, state):
+    rig = Rig(ros_graph).wait_active()
+    rig.model.raises = fault
+    for _ in range(times):
+        assert rig.state() == "active"
+        handled = rig.node.pipeline.handled
+        rig.send()
+        assert rig.node.pipeline.wait_handled(handled, 5.0)
+    assert wait_until(lambda: rig.state() == state)
+    assert rig.wait_status(lambda s: s.state == s.FAULT)
+    rig.model.raises = None
+    if state == "unconfigured":
+        assert rig.transition(Transition.TRANSITION_CONFIGURE)
+    assert rig.transition(Transition.TRANSITION_ACTIVATE)
+    rig.wait_active().good_pair_works()
+
+
+def test_newest_pair_wins_and_queries_do_not_wait(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    rig.good_pair_works()
+    rig.model.latency_s = 0.4
+    handled = rig.node.pipeline.handled
+    rig.send()
+    assert wait_until(lambda: rig.node.worker.busy_seconds > 0)
+    for _ in range(5):
+        last = rig.send()
+        pairs = rig.node.pairs.counters.pairs
+        wait_until(lambda pairs=pairs: rig.node.pairs.counters.pairs > pairs, 0.2)
+    calls = rig.model.calls
+    assert rig.query("chair").error.code == 0
+    assert rig.model.calls == calls, "the query waited for the network"
+    assert rig.of_stamp("instances", last)
+    assert rig.node.pipeline.handled - handled <= 3
+    assert rig.node.pairs.counters.pairs_dropped >= 3
+
+
+def test_live_parameters_are_applied(ros_graph):
+    from rclpy.parameter import Parameter
+
+    rig = Rig(ros_graph, listen=("instances", "points")).wait_active()
+    header = rig.send()
+    many = rig.of_stamp("points", header).width
+    results = rig.node.set_parameters([Parameter("output.max_points", value=100)])
+    assert results[0].successful
+    header = rig.send()
+    assert rig.of_stamp("points", header).width == 100 < many
+    fixed = rig.node.set_parameters([Parameter("model.device", value="cpu")])
+    assert not fixed[0].successful
+    rig.good_pair_works()
+
+
+def test_wrong_type_on_the_topic_is_named(ros_graph):
+    from sensor_msgs.msg import CompressedImage
+
+    rig = Rig(ros_graph, autostart=False, **{"input.timeout": 0.2})
+    # The same process may not hold both types of one topic: another name takes the wrong one.
+    rig.node.inputs = None
+    assert rig.transition(Transition.TRANSITION_CONFIGURE)
+    wrong = f"{rig.namespace}/wrong"
+    rig.peer.create_publisher(CompressedImage, "wrong", 1)
+    rig.node.inputs.image_topics["left"] = wrong
+    concern = wait_until(
+        lambda: (lambda c: c if c.is_error else None)(rig.node.inputs._missing("left"))
+    )
+    assert "input.image_transport:=compressed" in concern.text
+
+
+def test_similar_topics_are_offered(ros_graph):
+    from sensor_msgs.msg import Image
+
+    rig = Rig(ros_graph, autostart=False)
+    assert rig.transition(Transition.TRANSITION_CONFIGURE)
+    rig.peer.create_publisher(Image, "right/image", 1)
+    rig.node.inputs.image_topics["right"] = f"{rig.namespace}/rigth/image_raw"
+    name = f"{rig.namespace}/right/image"
+    text = wait_until(
+        lambda: (lambda t: t if name in t else None)(rig.node.inputs.waiting_for("right"))
+    )
+    assert "0 publishers; similar: " in text
