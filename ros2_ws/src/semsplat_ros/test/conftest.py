@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from jaxtyping import install_import_hook
 
 # Before anything imports the package: every annotated shape and type is checked from here on.
-install_import_hook("semsplat_ros", "beartype.beartype")
+# As PEP 484 has it, an int will do for a float.
+install_import_hook(
+    "semsplat_ros", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What rooms are built from: primitives with a material, grouped into instances of a class.
 
-World frame: z up, origin on the floor in the middle of the room, metres, radians. Each instance has a
+World frame: z up, origin on the floor in the middle of the room, metres, radians. Each instance
+has a
 frame of its own: its position, turned by yaw about z; furniture faces its +y.
 """
 
@@ -44,7 +45,9 @@ CLASSES = (
 """The classes of generated rooms; a class id is an index into this tuple."""
 CLASS_ID = {name: index for index, name in enumerate(CLASSES)}
 TEXTURES_PER_ROOM = {"wood": 3, "fabric": 3, "art": 4, "books": 3, "screen": 2}
-"""How many different textures of a kind one room has; 2 of the others. Uploading them costs most of a room's time."""
+"""How many different textures of a kind one room has; 2 of the others. Uploading them costs most
+of a room's time.
+"""
 Vector = tuple[float, float, float]
 Turn = tuple[Vector, float]
 """A rotation: unit axis and angle."""
@@ -80,7 +83,9 @@ class Primitive:
     instance: int
 
     def extent(self, axes: np.ndarray) -> np.ndarray:
-        """Half of the solid's length along each row of `axes` [k, 3] (unit vectors in the world) -> [k]."""
+        """Half of the solid's length along each row of `axes` [k, 3] (unit vectors in the world)
+        -> [k].
+        """
         d = axes @ self.rotation
         s = self.size
         if self.kind == "sphere":
@@ -110,7 +115,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Surface:
-    """A table top or the like that small things stand on; the rectangle's frame is turned by yaw."""
+    """A table top or the like that small things stand on; its frame is turned by yaw."""
 
     position: np.ndarray
     """Centre, on the surface."""
@@ -133,7 +138,9 @@ def yaw_matrix(yaw: float) -> np.ndarray:
 
 @dataclass
 class Builder:
-    """Collects what a room is made of. Furniture functions draw from `rng` and add to the current instance."""
+    """Collects what a room is made of. Furniture functions draw from `rng` and add to the current
+    instance.
+    """
 
     rng: Generator
     instances: list[Instance] = field(default_factory=list)
@@ -155,7 +162,14 @@ class Builder:
         owner = self.instances[self.current]
         return owner.position + yaw_matrix(owner.yaw) @ np.array([x, y, z])
 
-    def add(self, kind: str, size: tuple[float, ...], at: Vector, material: int, turn: Turn | None = None) -> None:
+    def add(
+        self,
+        kind: str,
+        size: tuple[float, ...],
+        at: Vector,
+        material: int,
+        turn: Turn | None = None,
+    ) -> None:
         """Add a primitive with its centre at `at` in the current instance's frame."""
         rotation = yaw_matrix(self.instances[self.current].yaw)
         if turn is not None:
@@ -165,12 +179,22 @@ class Builder:
             Primitive(kind, size, self.to_world(*at), rotation, material, self.current)
         )
 
-    def box(self, size: Vector, x: float, y: float, bottom: float, material: int, turn: Turn | None = None) -> None:
+    def box(
+        self,
+        size: Vector,
+        x: float,
+        y: float,
+        bottom: float,
+        material: int,
+        turn: Turn | None = None,
+    ) -> None:
         """A box of full `size` that stands at height `bottom`."""
         half = (size[0] / 2, size[1] / 2, size[2] / 2)
         self.add("box", half, (x, y, bottom + half[2]), material, turn)
 
-    def cylinder(self, radius: float, height: float, x: float, y: float, bottom: float, material: int) -> None:
+    def cylinder(
+        self, radius: float, height: float, x: float, y: float, bottom: float, material: int
+    ) -> None:
         """An upright cylinder that stands at height `bottom`."""
         self.add("cylinder", (radius, height / 2), (x, y, bottom + height / 2), material)
 
@@ -189,20 +213,31 @@ class Builder:
         emission: float = 0.0,
         reflectance: float = 0.0,
     ) -> int:
-        """A new material, textured by a random texture of a kind unless `texture` is empty; its index."""
+        """A new material, textured by a random texture of a kind unless `texture` is empty; its
+        index.
+        """
         rng = self.rng
         chosen = (texture, self._texture(texture)) if texture else None
         specular = float(rng.uniform(0, 0.5)) if specular is None else specular
         colour = (float(rgb[0]), float(rgb[1]), float(rgb[2]))
         self.materials.append(
             Material(
-                colour, chosen, cube, repeat, specular, float(rng.uniform(0.1, 0.9)), emission, reflectance
+                colour,
+                chosen,
+                cube,
+                repeat,
+                specular,
+                float(rng.uniform(0.1, 0.9)),
+                emission,
+                reflectance,
             )
         )
         return len(self.materials) - 1
 
     def _texture(self, kind: str) -> int:
-        """A random texture of a kind: of the few that this room has, as one home repeats its woods and cloths."""
+        """A random texture of a kind: of the few that this room has, as one home repeats its woods
+        and cloths.
+        """
         used = self.textures.setdefault(kind, [])
         if len(used) < TEXTURES_PER_ROOM.get(kind, 2):
             used.append(int(self.rng.integers(COUNTS[kind])))
@@ -218,5 +253,9 @@ class Builder:
 
     def cloth_material(self) -> int:
         """Mostly plain cloth, some with a pattern."""
-        kind = "fabric" if self.rng.random() < 0.78 else str(self.rng.choice(["stripes", "plaid", "dots", "check"]))
+        kind = (
+            "fabric"
+            if self.rng.random() < 0.78
+            else str(self.rng.choice(["stripes", "plaid", "dots", "check"]))
+        )
         return self.material(palette.cloth(self.rng), kind, specular=0.0)

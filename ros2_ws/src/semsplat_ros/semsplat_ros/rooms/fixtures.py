@@ -1,8 +1,10 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What belongs to the walls: the walls themselves, floor and ceiling, doors, windows, pictures, wall screens.
+"""What belongs to the walls: the walls themselves, floor and ceiling, doors, windows, pictures,
+wall screens.
 
-A wall's instance has its frame in the middle of the room, turned so that the wall is at y = -distance and
+A wall's instance has its frame in the middle of the room, turned so that the wall is at y =
+-distance and
 its inside faces +y; things on it are given by u (along the wall) and v (its distance, negative).
 """
 
@@ -37,7 +39,9 @@ class Walls:
         """Metres from the middle of the room to a wall."""
         return (self.depth if wall % 2 == 0 else self.width) / 2
 
-    def find_spot(self, b: Builder, width: float, bottom: float, height: float) -> tuple[int, float] | None:
+    def find_spot(
+        self, b: Builder, width: float, bottom: float, height: float
+    ) -> tuple[int, float] | None:
         """A wall and a place u along it where a thing of this size fits; None if there is none."""
         for _ in range(20):
             wall = int(b.rng.integers(4))
@@ -46,7 +50,10 @@ class Walls:
                 continue
             u = b.rng.uniform(-slack, slack)
             if all(
-                wall != other or abs(u - at) > (width + w) / 2 + 0.1 or bottom > top or bottom + height < low
+                wall != other
+                or abs(u - at) > (width + w) / 2 + 0.1
+                or bottom > top
+                or bottom + height < low
                 for other, at, w, low, top in self.taken
             ):
                 self.taken.append((wall, u, width, bottom, bottom + height))
@@ -75,7 +82,9 @@ def shell(b: Builder, walls: Walls) -> None:
     _floor(b, walls)
     b.begin("ceiling")
     white = palette.hsv(rng.random(), rng.uniform(0, 0.06), rng.uniform(0.8, 0.95))
-    material = b.material(white, "plaster" if rng.random() < 0.5 else "", False, (2, 2), specular=0.0)
+    material = b.material(
+        white, "plaster" if rng.random() < 0.5 else "", False, (2, 2), specular=0.0
+    )
     half = (walls.width / 2, walls.depth / 2, 0.1)
     b.add("plane", half, (0, 0, walls.height), material, ((1.0, 0.0, 0.0), pi))
 
@@ -100,7 +109,9 @@ def _floor(b: Builder, walls: Walls) -> None:
 
 
 def door(b: Builder, walls: Walls) -> np.ndarray | None:
-    """A door with frame, handle and panels. Returns the place [3] in front of it that is to stay free."""
+    """A door with frame, handle and panels. Returns the place [3] in front of it that is to stay
+    free.
+    """
     rng = b.rng
     width, height = rng.uniform(0.75, 0.95), rng.uniform(1.95, 2.1)
     spot = walls.find_spot(b, width, 0, height)
@@ -137,7 +148,13 @@ def window(b: Builder, walls: Walls) -> None:
     if rng.random() < 0.4:
         curtain = b.cloth_material()
         for side in SIDES:
-            b.box((0.25, 0.06, height + 0.3), u + side * (width / 2 + 0.1), v + 0.06, bottom - 0.2, curtain)
+            b.box(
+                (0.25, 0.06, height + 0.3),
+                u + side * (width / 2 + 0.1),
+                v + 0.06,
+                bottom - 0.2,
+                curtain,
+            )
 
 
 def picture(b: Builder, walls: Walls) -> None:
@@ -150,7 +167,9 @@ def picture(b: Builder, walls: Walls) -> None:
     wall, u = spot
     v = -walls.distance(wall)
     b.begin("picture", yaw=YAWS[wall])
-    b.box((width + 0.05, 0.03, height + 0.05), u, v + 0.015, bottom - 0.025, b.furniture_material())
+    b.box(
+        (width + 0.05, 0.03, height + 0.05), u, v + 0.015, bottom - 0.025, b.furniture_material()
+    )
     b.box((width, 0.02, height), u, v + 0.025, bottom, b.material((0.95, 0.95, 0.95), "art"))
 
 
@@ -172,7 +191,10 @@ def wall_tv(b: Builder, walls: Walls) -> None:
 def rug(b: Builder, walls: Walls) -> None:
     """A rug near the middle of the room, square or round."""
     rng = b.rng
-    x, y = rng.uniform(-walls.width / 6, walls.width / 6), rng.uniform(-walls.depth / 6, walls.depth / 6)
+    x, y = (
+        rng.uniform(-walls.width / 6, walls.width / 6),
+        rng.uniform(-walls.depth / 6, walls.depth / 6),
+    )
     b.begin("rug", (x, y, 0), rng.uniform(0, pi) if rng.random() < 0.4 else 0.0)
     kind = str(rng.choice(["fabric", "fabric", "plaid", "stripes", "art", "check"]))
     material = b.material(palette.cloth(rng), kind, specular=0.0)

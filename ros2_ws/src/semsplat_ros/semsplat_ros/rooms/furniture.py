@@ -1,7 +1,9 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Furniture that stands on the floor. Each function adds one piece to the builder's current instance,
-facing +y, and returns its size (width, depth, height) in metres."""
+"""Furniture that stands on the floor. Each function adds one piece to the builder's current
+instance,
+facing +y, and returns its size (width, depth, height) in metres.
+"""
 
 from math import cos, pi, sin
 
@@ -47,15 +49,25 @@ def chair(b: Builder) -> Vector:
 
 
 def table(b: Builder) -> Vector:
-    """A dining table, desk or coffee table: a top clearly wider than a chair, on legs, panels or a column."""
+    """A dining table, desk or coffee table: a top clearly wider than a chair, on legs, panels or a
+    column.
+    """
     rng = b.rng
     top = b.furniture_material()
     legs = top if rng.random() < 0.7 else b.furniture_material()
     t, style = rng.uniform(0.03, 0.05), rng.integers(5)
     if rng.random() < 0.25:
-        height, width, depth = rng.uniform(0.36, 0.48), rng.uniform(0.9, 1.3), rng.uniform(0.5, 0.7)
+        height, width, depth = (
+            rng.uniform(0.36, 0.48),
+            rng.uniform(0.9, 1.3),
+            rng.uniform(0.5, 0.7),
+        )
     else:
-        height, width, depth = rng.uniform(0.7, 0.78), rng.uniform(1.1, 1.9), rng.uniform(0.7, 0.95)
+        height, width, depth = (
+            rng.uniform(0.7, 0.78),
+            rng.uniform(1.1, 1.9),
+            rng.uniform(0.7, 0.95),
+        )
     under = height - t
     if style == 0:
         width = depth = rng.uniform(0.9, 1.25)
@@ -107,7 +119,14 @@ def sofa(b: Builder) -> Vector:
     for k in range(count):
         x = -width / 2 + arm + each * (k + 0.5)
         b.box((each * 0.97, depth * 0.75, 0.16), x, depth * 0.08, seat - 0.08, cushion)
-        b.box((each * 0.95, 0.16, height - seat), x, -depth / 2 + 0.25, seat, cushion, ((1, 0, 0), 0.15))
+        b.box(
+            (each * 0.95, 0.16, height - seat),
+            x,
+            -depth / 2 + 0.25,
+            seat,
+            cushion,
+            ((1, 0, 0), 0.15),
+        )
     b.box((width, 0.18, height), 0, -depth / 2 + 0.09, 0.05, cover)
     for side in SIDES:
         x = side * (width / 2 - arm / 2)
@@ -155,7 +174,13 @@ def bookshelf(b: Builder) -> Vector:
             row = rng.uniform(0.3, 0.95) * (width - 2 * t)
             tall = (height / shelves - t) * rng.uniform(0.55, 0.9)
             x = (width / 2 - t - row / 2) * rng.choice(SIDES) * rng.uniform(0.5, 1)
-            b.box((row, depth * 0.7, tall), x, 0, k * pitch + t, b.material((0.95, 0.95, 0.95), "books"))
+            b.box(
+                (row, depth * 0.7, tall),
+                x,
+                0,
+                k * pitch + t,
+                b.material((0.95, 0.95, 0.95), "books"),
+            )
     return width, depth, height
 
 
@@ -213,7 +238,14 @@ def _lamp(b: Builder, height: float, scale: float) -> Vector:
         b.add("sphere", (radius * 0.9,), (0, 0, height + radius * 0.5), shade)
     else:
         for k in range(5):
-            b.cylinder(radius * (1 - 0.13 * k), radius * 0.3, 0, 0, height + radius * (0.3 * k - 0.6), shade)
+            b.cylinder(
+                radius * (1 - 0.13 * k),
+                radius * 0.3,
+                0,
+                0,
+                height + radius * (0.3 * k - 0.6),
+                shade,
+            )
     return 0.35 * scale, 0.35 * scale, height
 
 
@@ -239,7 +271,12 @@ def _plant(b: Builder, scale: float) -> Vector:
         b.cylinder(0.02 * q, height, 0, 0, 0.2 * q, stem)
         for _ in range(7):
             x, y, z = rng.normal(0, 0.12 * q, 3)
-            b.add("ellipsoid", tuple(rng.uniform(0.08, 0.2, 3) * q), (x, y, 0.25 * q + height + z), leaf)
+            b.add(
+                "ellipsoid",
+                tuple(rng.uniform(0.08, 0.2, 3) * q),
+                (x, y, 0.25 * q + height + z),
+                leaf,
+            )
     elif style == 1:
         for k in range(12):
             a, lean, length = k * 2.4, rng.uniform(0.2, 0.9), rng.uniform(0.2, 0.4) * q

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from semsplat_ros.rooms.renderer import use_offscreen_gl
-from semsplat_ros.rooms.shards import ROOMS_PER_SHARD, check_seeds, shard_path, write_shard
+from semsplat_ros.rooms.shards import (
+    PAIRS_PER_ROOM,
+    ROOMS_PER_SHARD,
+    check_seeds,
+    shard_path,
+    write_shard,
+)
 
 
 def missing_shards(folder: Path, count: int) -> list[int]:
@@ -17,17 +23,27 @@ def missing_shards(folder: Path, count: int) -> list[int]:
 
 
 def generate_shards(
-    folder: Path, count: int, first_seed: int, workers: int, validation: bool = False
+    folder: Path,
+    count: int,
+    first_seed: int,
+    workers: int,
+    validation: bool = False,
+    rooms: int = ROOMS_PER_SHARD,
+    pairs_per_room: int = PAIRS_PER_ROOM,
 ) -> Iterator[tuple[int, int]]:
-    """Make the missing ones of `count` shards; yields the index and the number of pairs of each as it is done.
+    """Make the missing ones of `count` shards; yields the index and the number of pairs of each as
+    it is done.
 
     Raises:
         SemsplatError: as :func:`semsplat_ros.rooms.shards.write_shard`.
     """
-    check_seeds(first_seed, count * ROOMS_PER_SHARD, validation)
+    check_seeds(first_seed, count * rooms, validation)
     folder.mkdir(parents=True, exist_ok=True)
     use_offscreen_gl()  # inherited by the workers, which import mujoco
-    jobs = [(folder, index, first_seed, validation) for index in missing_shards(folder, count)]
+    jobs = [
+        (folder, index, first_seed, validation, rooms, pairs_per_room)
+        for index in missing_shards(folder, count)
+    ]
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, initializer=_start_worker) as pool:
         yield from pool.imap_unordered(_work, jobs)
@@ -41,6 +57,5 @@ def _start_worker() -> None:
     cv2.setNumThreads(1)
 
 
-def _work(job: tuple[Path, int, int, bool]) -> tuple[int, int]:
-    folder, index, first_seed, validation = job
-    return index, write_shard(folder, index, first_seed, validation)
+def _work(job: tuple[Path, int, int, bool, int, int]) -> tuple[int, int]:
+    return job[1], write_shard(*job)

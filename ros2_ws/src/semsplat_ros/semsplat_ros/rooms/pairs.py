@@ -1,6 +1,8 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs of camera poses in a room as a robot has them: stereo rigs and free moves between two pictures."""
+"""Pairs of camera poses in a room as a robot has them: stereo rigs and free moves between two
+pictures.
+"""
 
 from dataclasses import dataclass, field
 from math import atan2, cos, hypot, pi, radians, sin
@@ -13,8 +15,13 @@ from semsplat_ros.rooms.builder import CLASS_ID
 from semsplat_ros.rooms.renderer import Frame, RoomRenderer, intrinsics_of
 
 TINY = frozenset(CLASS_ID[name] for name in ("mug", "bottle", "laptop", "book"))
-SMALL = frozenset(CLASS_ID[name] for name in ("ball", "box", "plant", "trash can", "pillow", "lamp"))
-MEDIUM = frozenset(CLASS_ID[n] for n in ("chair", "table", "tv", "lamp", "plant", "box", "trash can", "picture", "sofa"))
+SMALL = frozenset(
+    CLASS_ID[name] for name in ("ball", "box", "plant", "trash can", "pillow", "lamp")
+)
+MEDIUM = frozenset(
+    CLASS_ID[n]
+    for n in ("chair", "table", "tv", "lamp", "plant", "box", "trash can", "picture", "sofa")
+)
 SHELL = frozenset(CLASS_ID[name] for name in ("wall", "floor", "ceiling"))
 LEAST_SHARE = {"tiny": 0.0025, "small": 0.002, "medium": 0.006}
 """Share of the first image that the object a pair looks at must fill."""
@@ -57,11 +64,17 @@ class Pair:
     @property
     def baseline(self) -> float:
         """Metres between the two cameras."""
-        return float(np.linalg.norm(self.world_from_camera[0, :3, 3] - self.world_from_camera[1, :3, 3]))
+        return float(
+            np.linalg.norm(self.world_from_camera[0, :3, 3] - self.world_from_camera[1, :3, 3])
+        )
 
 
-def look_along(position: np.ndarray, direction: np.ndarray, roll: float = 0.0) -> Float64[np.ndarray, "4 4"]:
-    """``world_from_camera`` of a camera that looks along a direction, upright but for a roll in radians."""
+def look_along(
+    position: np.ndarray, direction: np.ndarray, roll: float = 0.0
+) -> Float64[np.ndarray, "4 4"]:
+    """``world_from_camera`` of a camera that looks along a direction, upright but for a roll in
+    radians.
+    """
     forward = direction / np.linalg.norm(direction)
     right = np.cross(forward, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
@@ -81,12 +94,14 @@ def covisible_share(
     fovy: tuple[float, float],
     step: int = 4,
 ) -> float:
-    """Share of the first view's pixels (every `step`-th) whose surface point the second view sees."""
+    """Share of the first view's pixels (every `step`-th) whose surface the second view sees."""
     height, width = first.depth.shape
     k1, k2 = (intrinsics_of(angle, height, width).astype(float) for angle in fovy)
     v, u = np.mgrid[step // 2 : height : step, step // 2 : width : step]
     z = first.depth[v, u].astype(float)
-    rays = np.stack([(u + 0.5 - k1[0, 2]) / k1[0, 0], (v + 0.5 - k1[1, 2]) / k1[1, 1], np.ones_like(z)], -1)
+    rays = np.stack(
+        [(u + 0.5 - k1[0, 2]) / k1[0, 0], (v + 0.5 - k1[1, 2]) / k1[1, 1], np.ones_like(z)], -1
+    )
     points = (rays * z[..., None]) @ second_from_first[:3, :3].T + second_from_first[:3, 3]
     ahead = points[..., 2] > 0.05
     depth = np.where(ahead, points[..., 2], 1.0)
@@ -153,7 +168,9 @@ class PairSampler:
             other = fovy
             if not stereo and rng.random() < limits.other_fovy_share:
                 other = float(rng.uniform(*limits.fovy))
-            pair = Pair(stereo, np.stack([pose, second]), (fovy, other), (frame, self._see(second, other)))
+            pair = Pair(
+                stereo, np.stack([pose, second]), (fovy, other), (frame, self._see(second, other))
+            )
             if self._is_good_pair(pair):
                 return pair
         return None
@@ -164,14 +181,24 @@ class PairSampler:
     def _choose_group(self) -> str | None:
         """What kind of object to look at: tiny, small, medium, or None for the room at large."""
         draw = self._rng.random()
-        wanted = "tiny" if draw < 0.17 else "small" if draw < 0.32 else "medium" if draw < 0.47 else None
+        wanted = (
+            "tiny"
+            if draw < 0.17
+            else "small"
+            if draw < 0.32
+            else "medium"
+            if draw < 0.47
+            else None
+        )
         return wanted if wanted and self._groups[wanted] else None
 
     def _first_pose(self, group: str | None) -> tuple[np.ndarray, int | None] | None:
         """A pose and the instance it looks at, or None if the place is not free."""
         rng, room = self._rng, self._room
         size = np.array([room.width, room.depth])
-        position = np.array([*(rng.uniform(-0.47, 0.47, 2) * size), rng.uniform(*self.limits.height)])
+        position = np.array(
+            [*(rng.uniform(-0.47, 0.47, 2) * size), rng.uniform(*self.limits.height)]
+        )
         target = None
         if group is not None:
             target = int(rng.choice(self._groups[group]))
@@ -197,23 +224,30 @@ class PairSampler:
         low, high = (radians(angle) for angle in self.limits.pitch)
         pitch = min(max(atan2(along[2], ahead), low), high)
         roll = float(np.clip(self._rng.normal(0, 1.2), -self.limits.roll, self.limits.roll))
-        return look_along(position, np.array([along[0], along[1], ahead * np.tan(pitch)]), radians(roll))
+        return look_along(
+            position, np.array([along[0], along[1], ahead * np.tan(pitch)]), radians(roll)
+        )
 
     def _in_view(self, pose: np.ndarray, fovy: float, point: np.ndarray) -> bool:
         x, y, z = (point - pose[:3, 3]) @ pose[:3, :3]
         reach = np.tan(radians(fovy) / 2)
-        return z > 0 and abs(y) < reach * z and abs(x) < reach * z * self.width / self.height
+        wide = reach * self.width / self.height
+        return bool(z > 0 and abs(y) < reach * z and abs(x) < wide * z)
 
     def _is_good_first(self, frame: Frame, group: str | None, target: int | None) -> bool:
         """The target is seen, at least two objects are, and nothing is too near."""
         counts = np.bincount(frame.instance.reshape(-1), minlength=256)[: len(self._class_of)]
         if target is not None and counts[target] < LEAST_SHARE[group or ""] * frame.instance.size:
             return False
-        objects = [i for i in np.flatnonzero(counts > 0.004 * frame.instance.size) if self._class_of[i] not in SHELL]
+        objects = [
+            i
+            for i in np.flatnonzero(counts > 0.004 * frame.instance.size)
+            if self._class_of[i] not in SHELL
+        ]
         near, middle = np.quantile(frame.depth[::4, ::4], [0.05, 0.5])
         tiny = group == "tiny"
         far_enough = middle > (0.75 if tiny else 1.1) and near > (0.4 if tiny else 0.5)
-        return len(objects) >= 2 and bool(far_enough) and frame.depth.min() > 0.2
+        return bool(len(objects) >= 2 and far_enough and frame.depth.min() > 0.2)
 
     def _stereo_pose(self, pose: np.ndarray) -> Float64[np.ndarray, "4 4"]:
         second = pose.copy()
@@ -221,14 +255,20 @@ class PairSampler:
         return second
 
     def _free_pose(self, pose: np.ndarray, frame: Frame) -> Float64[np.ndarray, "4 4"] | None:
-        """Where the robot is a moment later: moved mostly sideways and ahead, looking at about the same."""
+        """Where the robot is a moment later: moved mostly sideways and ahead, looking at about the
+        same.
+        """
         rng, limits = self._rng, self.limits
         distance = float(np.median(frame.depth[::4, ::4]))
         for _ in range(20):
             step = rng.normal(0, 1, 3) * (1.0, 0.35, 0.8)
             step *= rng.uniform(*limits.free_baseline) / np.linalg.norm(step)
             position = pose[:3, 3] + pose[:3, :3] @ step
-            aim = pose[:3, 3] + pose[:3, 2] * distance + rng.normal(0, 0.16 * distance, 3) * (1, 1, 0.5)
+            aim = (
+                pose[:3, 3]
+                + pose[:3, 2] * distance
+                + rng.normal(0, 0.16 * distance, 3) * (1, 1, 0.5)
+            )
             low, high = limits.height
             if not (low - 0.05 < position[2] < high + 0.1 and self._room.is_free(position, 0.15)):
                 continue

@@ -15,7 +15,9 @@ def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
     return np.array(colorsys.hsv_to_rgb(hue % 1.0, saturation, value), np.float32)
 
 
-def any_colour(rng: Generator, saturation: Range = (0, 0.8), value: Range = (0.25, 0.95)) -> np.ndarray:
+def any_colour(
+    rng: Generator, saturation: Range = (0, 0.8), value: Range = (0.25, 0.95)
+) -> np.ndarray:
     """Any hue, saturation and value in the given ranges."""
     return hsv(rng.random(), rng.uniform(*saturation), rng.uniform(*value))
 

@@ -2,19 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of a room: colour, depth and instance ids, drawn by MuJoCo into an offscreen buffer.
 
-Cameras are pinholes with square pixels and the principal point in the middle of the image; poses are
-``world_from_camera`` [4, 4] with OpenCV optical axes (x right, y down, z forward). The centre of the pixel
+Cameras are pinholes with square pixels and the principal point in the middle of the image; poses
+are
+``world_from_camera`` [4, 4] with OpenCV optical axes (x right, y down, z forward). The centre of
+the pixel
 in column u and row v is at (u + 0.5, v + 0.5).
 """
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.rooms.layout import Room
 from semsplat_ros.rooms.mjcf import FAR, NEAR, mjcf
 
@@ -24,7 +26,9 @@ OPENGL_FROM_OPTICAL = np.diag([1.0, -1.0, -1.0])
 
 
 def use_offscreen_gl() -> None:
-    """Choose EGL, with Mesa's software threads off (a process a core is faster). Call before mujoco is imported."""
+    """Choose EGL, with Mesa's software threads off (a process a core is faster). Call before
+    mujoco is imported.
+    """
     os.environ.setdefault("MUJOCO_GL", "egl")
     os.environ.setdefault("LP_NUM_THREADS", "0")
 
@@ -37,21 +41,6 @@ class Frame:
     """Metres along the optical axis."""
     instance: UInt8[np.ndarray, "h w"]
     """Index into the room's instances, or :data:`NO_INSTANCE`."""
-
-
-@dataclass(frozen=True)
-class VisibleObject:
-    """The truth about one instance for a pair of views."""
-
-    instance: int
-    name: str
-    center: tuple[float, float, float]
-    """Middle of its axis-aligned box in the first camera's optical frame, metres."""
-    size: tuple[float, float, float]
-    """Full size of that box."""
-    visible_first: float
-    """Share of the first image's pixels that show it, 0..1."""
-    visible_second: float
 
 
 def intrinsics_of(fovy: float, height: int, width: int) -> Float32[np.ndarray, "3 3"]:
@@ -67,7 +56,7 @@ class RoomRenderer:
         room: the room.
         height: rows of the largest image that will be asked for.
         width: columns of it.
-        shadow_size: side of the shadow map in pixels.
+        shadow_size: side of the shadow map in pixels; 0 leaves shadows out, which halves the time.
         samples: multisampling of colour; 0 is fastest.
 
     Raises:
@@ -75,7 +64,12 @@ class RoomRenderer:
     """
 
     def __init__(
-        self, room: Room, height: int = 256, width: int = 320, shadow_size: int = 1024, samples: int = 0
+        self,
+        room: Room,
+        height: int = 256,
+        width: int = 320,
+        shadow_size: int = 512,
+        samples: int = 0,
     ) -> None:
         use_offscreen_gl()
         import mujoco
@@ -95,7 +89,9 @@ class RoomRenderer:
         try:
             self._gl = mujoco.GLContext(width, height)
             self._gl.make_current()
-            self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
+            self._context = mujoco.MjrContext(
+                self._model, mujoco.mjtFontScale.mjFONTSCALE_50.value
+            )
         except Exception as error:
             raise SemsplatError(
                 ErrorCode.INTERNAL,
@@ -139,21 +135,26 @@ class RoomRenderer:
         mj = self._mujoco
         rectangle = self._aim(world_from_camera, fovy, height, width)
         flags = self._scene.flags.copy()
-        self._scene.flags[[mj.mjtRndFlag.mjRND_SEGMENT.value, mj.mjtRndFlag.mjRND_IDCOLOR.value]] = 1
-        colour, depth = np.empty((height, width, 3), np.uint8), np.empty((height, width), np.float32)
+        self._scene.flags[
+            [mj.mjtRndFlag.mjRND_SEGMENT.value, mj.mjtRndFlag.mjRND_IDCOLOR.value]
+        ] = 1
+        colour, depth = (
+            np.empty((height, width, 3), np.uint8),
+            np.empty((height, width), np.float32),
+        )
         mj.mjr_render(rectangle, self._scene, self._context)
         mj.mjr_readPixels(colour, depth, rectangle, self._context)
         self._scene.flags[:] = flags
         segment = colour[::-1, :, 0] + colour[::-1, :, 1] * np.int32(256)
         return Frame(_metric_depth(depth[::-1]), self._segments()[segment])
 
-    def _aim(self, world_from_camera: np.ndarray, fovy: float, height: int, width: int):  # noqa: ANN202
-        """Put the camera at a pose and make the context current; the rectangle of pixels to draw."""
+    def _aim(self, world_from_camera: np.ndarray, fovy: float, height: int, width: int) -> Any:
+        """Put the camera at a pose, make the context current; the rectangle of pixels to draw."""
         if height > self.size[0] or width > self.size[1]:
             raise SemsplatError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"a picture of {width}x{height} was asked for, but this renderer was made for at most "
-                f"{self.size[1]}x{self.size[0]}: make one with a larger size",
+                f"a picture of {width}x{height} was asked for, but this renderer was made for at "
+                f"most {self.size[1]}x{self.size[0]}: make one with a larger size",
             )
         self._gl.make_current()
         self._data.cam_xpos[0] = world_from_camera[:3, 3]
@@ -177,29 +178,8 @@ class RoomRenderer:
 
 
 def _metric_depth(buffer: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Metres along the optical axis from OpenGL's reversed depth (1 at the near plane, 0 at the far one)."""
+    """Metres along the optical axis from OpenGL's reversed depth (1 at the near plane, 0 at the
+    far one).
+    """
     near, far = np.float64(NEAR), np.float64(FAR)
     return (near * far / (near + buffer.astype(np.float64) * (far - near))).astype(np.float32)
-
-
-def visible_objects(
-    room: Room, world_from_first: Float[np.ndarray, "4 4"], first: Frame, second: Frame
-) -> list[VisibleObject]:
-    """The truth about every instance that is seen in either view, in the room's order."""
-    boxes = room.boxes_in_frame(np.linalg.inv(world_from_first))
-    shares = [
-        np.bincount(frame.instance.reshape(-1), minlength=256) / frame.instance.size
-        for frame in (first, second)
-    ]
-    return [
-        VisibleObject(
-            index,
-            CLASSES[instance.class_id],
-            tuple(float(c) for c in boxes[index, :3]),
-            tuple(float(s) for s in boxes[index, 3:]),
-            float(shares[0][index]),
-            float(shares[1][index]),
-        )
-        for index, instance in enumerate(room.instances)
-        if shares[0][index] > 0 or shares[1][index] > 0
-    ]

@@ -56,7 +56,8 @@ NAMES = (
     "inverse_depth_cue",
 )
 PAIR_STREAM = 1
-"""Pairs are drawn from default_rng([room seed, PAIR_STREAM]), apart from what furnished the room."""
+"""Pairs are drawn from default_rng([room seed, PAIR_STREAM]), apart from what furnished the room.
+"""
 
 
 def shard_path(folder: Path, index: int) -> Path:
@@ -68,24 +69,22 @@ def check_seeds(first: int, count: int, validation: bool) -> None:
     """Keep training and evaluation apart.
 
     Raises:
-        SemsplatError: ``INVALID_ARGUMENT`` if training would use rooms kept for evaluation, or the reverse.
+        SemsplatError: ``INVALID_ARGUMENT`` if training would use rooms kept for evaluation, or the
+        reverse.
     """
+    asked = f"room seeds {first}..{first + count - 1} were asked for"
     if first < 0 or count < 1:
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"seeds {first}..{first + count - 1} were asked for; seeds are 0 or more and at least one is needed",
+        problem = "seeds are 0 or more, and at least one is needed"
+    elif validation and first < EVALUATION_SEEDS:
+        problem = f"a validation set takes seeds from {EVALUATION_SEEDS} up"
+    elif not validation and first + count > EVALUATION_SEEDS:
+        problem = (
+            f"those from {EVALUATION_SEEDS} up are kept for evaluation: take lower ones, "
+            "or ask for a validation set"
         )
-    if validation and first < EVALUATION_SEEDS:
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"a validation set from seed {first} was asked for; it takes seeds from {EVALUATION_SEEDS} up",
-        )
-    if not validation and first + count > EVALUATION_SEEDS:
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"seeds {first}..{first + count - 1} reach rooms kept for evaluation ({EVALUATION_SEEDS} and up): "
-            "take lower seeds, or ask for a validation set",
-        )
+    else:
+        return
+    raise SemsplatError(ErrorCode.INVALID_ARGUMENT, f"{asked}; {problem}")
 
 
 def write_shard(
@@ -96,14 +95,16 @@ def write_shard(
     rooms: int = ROOMS_PER_SHARD,
     pairs_per_room: int = PAIRS_PER_ROOM,
 ) -> int:
-    """Make shard `index` from rooms ``first_seed + index * rooms`` on, unless it is there. A reader sees only
+    """Make shard `index` from rooms ``first_seed + index * rooms`` on, unless it is there. A
+    reader sees only
     whole shards.
 
     Returns:
         The number of pairs it holds.
 
     Raises:
-        SemsplatError: ``INVALID_ARGUMENT`` from :func:`check_seeds`; ``INTERNAL`` if no pair was found.
+        SemsplatError: ``INVALID_ARGUMENT`` from :func:`check_seeds`; ``INTERNAL`` if no pair was
+        found.
     """
     start = first_seed + index * rooms
     check_seeds(start, rooms, validation)
@@ -115,14 +116,21 @@ def write_shard(
         samples += room_samples(seed, pairs_per_room)
     if not samples:
         raise SemsplatError(
-            ErrorCode.INTERNAL, f"rooms {start}..{start + rooms - 1} gave no pair at all: take other seeds"
+            ErrorCode.INTERNAL,
+            f"rooms {start}..{start + rooms - 1} gave no pair at all: take other seeds",
         )
     temporary = folder / f".{target.name}.{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     for name in NAMES:
         np.save(temporary / f"{name}.npy", np.stack([sample[name] for sample in samples]))
-    about = {"format": FORMAT, "first_seed": start, "rooms": rooms, "pairs": len(samples), "classes": CLASSES}
+    about = {
+        "format": FORMAT,
+        "first_seed": start,
+        "rooms": rooms,
+        "pairs": len(samples),
+        "classes": CLASSES,
+    }
     (temporary / "shard.json").write_text(json.dumps(about, indent=1))
     try:
         temporary.rename(target)
@@ -143,10 +151,13 @@ def read_shard(path: Path) -> dict[str, np.ndarray]:
         about = json.loads((path / "shard.json").read_text())
         arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r") for name in NAMES}
     except (OSError, ValueError) as error:
-        raise SemsplatError(ErrorCode.BAD_FILE, f"{path} is not a whole shard ({error}): make it again") from error
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"{path} is not a whole shard ({error}): make it again"
+        ) from error
     if about.get("format") != FORMAT:
         raise SemsplatError(
-            ErrorCode.BAD_FILE, f"{path} has format {about.get('format')}, this version reads {FORMAT}: make it again"
+            ErrorCode.BAD_FILE,
+            f"{path} has format {about.get('format')}, this version reads {FORMAT}: make it again",
         )
     return arrays
 
@@ -168,13 +179,21 @@ def room_samples(seed: int, count: int) -> list[dict[str, np.ndarray]]:
                 continue
             sample = _pair_sample(renderer, pair, rng)
             if sample is not None:
-                shared = {"instance_class": classes, "boxes": boxes, "room": np.int64(seed)}
+                shared: dict[str, np.ndarray] = {
+                    "instance_class": classes,
+                    "boxes": boxes,
+                    "room": np.array(seed, np.int64),
+                }
                 samples.append(sample | shared)
     return samples
 
 
-def _pair_sample(renderer: RoomRenderer, pair: Pair, rng: Generator) -> dict[str, np.ndarray] | None:
-    """The part of a sample that is the pair's own; None if the picture is too dark, too bright or empty."""
+def _pair_sample(
+    renderer: RoomRenderer, pair: Pair, rng: Generator
+) -> dict[str, np.ndarray] | None:
+    """The part of a sample that is the pair's own; None if the picture is too dark, too bright or
+    empty.
+    """
     large: list[UInt8[np.ndarray, "hh ww 3"]] = []
     small = []
     for pose, fovy in zip(pair.world_from_camera, pair.fovy, strict=True):
@@ -192,7 +211,7 @@ def _pair_sample(renderer: RoomRenderer, pair: Pair, rng: Generator) -> dict[str
         "intrinsics": np.stack([intrinsics_of(fovy, HEIGHT, WIDTH) for fovy in pair.fovy]),
         "first_from_second": pair.first_from_second.astype(np.float32),
         "world_from_first": pair.world_from_camera[0].astype(np.float32),
-        "stereo": np.bool_(pair.stereo),
+        "stereo": np.array(pair.stereo),
         "inverse_depth_cue": cue.astype(np.float16),
     }
 
@@ -200,7 +219,9 @@ def _pair_sample(renderer: RoomRenderer, pair: Pair, rng: Generator) -> dict[str
 def _cue(
     images: list[np.ndarray], intrinsics: np.ndarray, baseline: float, rng: Generator
 ) -> Float32[np.ndarray, "2 h w"]:
-    """What stereo matching finds in these pictures with the noise and unequal gain of real cameras."""
+    """What stereo matching finds in these pictures with the noise and unequal gain of real
+    cameras.
+    """
     sigma, gains = rng.uniform(0, 6), 1 + rng.uniform(-0.025, 0.025, 2)
     noisy = []
     for image, gain in zip(images, gains, strict=True):

@@ -1,6 +1,8 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Small things that lie on tables or on the floor; conventions as in :mod:`semsplat_ros.rooms.furniture`."""
+"""Small things that lie on tables or on the floor; conventions as in
+:mod:`semsplat_ros.rooms.furniture`.
+"""
 
 from math import sin
 
@@ -29,7 +31,11 @@ def mug(b: Builder) -> Vector:
     rng = b.rng
     kind = "" if rng.random() < 0.8 else "stripes"
     bright = rng.random() >= 0.6
-    colour = palette.any_colour(rng, (0.3, 0.9), (0.4, 0.95)) if bright else palette.furniture_paint(rng)
+    colour = (
+        palette.any_colour(rng, (0.3, 0.9), (0.4, 0.95))
+        if bright
+        else palette.furniture_paint(rng)
+    )
     body = b.material(colour, kind)
     radius, height = rng.uniform(0.04, 0.055), rng.uniform(0.09, 0.13)
     b.cylinder(radius, height, 0, 0, 0, body)
@@ -48,7 +54,9 @@ def bottle(b: Builder) -> Vector:
     b.cylinder(radius, height, 0, 0, 0, glass)
     b.add("ellipsoid", (radius, radius, radius), (0, 0, height), glass)
     b.cylinder(radius * 0.35, radius * 2.4, 0, 0, height, glass)
-    b.cylinder(radius * 1.02, height * 0.4, 0, 0, height * 0.3, b.material((0.95, 0.95, 0.95), "art"))
+    b.cylinder(
+        radius * 1.02, height * 0.4, 0, 0, height * 0.3, b.material((0.95, 0.95, 0.95), "art")
+    )
     return 0.1, 0.1, height + radius * 2.4
 
 
@@ -58,7 +66,11 @@ def book(b: Builder) -> Vector:
     count = int(rng.integers(1, 4))
     paper = b.material((0.9, 0.88, 0.8))
     for k in range(count):
-        width, depth, turn = rng.uniform(0.14, 0.2), rng.uniform(0.2, 0.28), ((0, 0, 1), rng.normal(0, 0.3))
+        width, depth, turn = (
+            rng.uniform(0.14, 0.2),
+            rng.uniform(0.2, 0.28),
+            ((0, 0, 1), rng.normal(0, 0.3)),
+        )
         kind = "" if rng.random() < 0.5 else "art"
         cover = b.material(palette.any_colour(rng, (0.2, 0.9), (0.3, 0.95)), kind)
         b.box((width, depth, 0.022), 0, 0, k * 0.034 + 0.004, paper, turn)
@@ -74,7 +86,13 @@ def laptop(b: Builder) -> Vector:
     depth = width * 0.68
     case = b.material(palette.any_colour(rng, (0, 0.1), (0.2, 0.85)))
     b.box((width, depth, 0.018), 0, 0, 0, case)
-    b.box((width * 0.85, depth * 0.5, 0.004), 0, -depth * 0.1, 0.017, b.material((0.15, 0.15, 0.15), "check"))
+    b.box(
+        (width * 0.85, depth * 0.5, 0.004),
+        0,
+        -depth * 0.1,
+        0.017,
+        b.material((0.15, 0.15, 0.15), "check"),
+    )
     lean = rng.uniform(-0.1, 0.45)
     y, turn = -depth / 2 - depth / 2 * sin(lean), ((1.0, 0.0, 0.0), lean)
     b.box((width, 0.012, depth), 0, y, 0.01, case, turn)

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Procedural textures, by seed: wood, cloth, tiles, pictures, screens, book spines, window views."""
+"""Procedural textures by seed: wood, cloth, tiles, pictures, screens, books, window views."""
 
 import io
 from collections.abc import Callable
@@ -35,7 +35,9 @@ COUNTS = {
 
 
 def noise(rng: Generator, size: int, octaves: tuple[int, ...], stretch_x: float = 1.0) -> Array:
-    """Tileable value noise [size, size] in 0..1: smooth random grids of the given cell counts, summed."""
+    """Tileable value noise [size, size] in 0..1: smooth random grids of the given cell counts,
+    summed.
+    """
     total = np.zeros((size, size), np.float32)
     amplitude, weight = 1.0, 0.0
     for octave in octaves:
@@ -45,7 +47,9 @@ def noise(rng: Generator, size: int, octaves: tuple[int, ...], stretch_x: float 
         y0, x0 = y.astype(int), x.astype(int)
         fy, fx = ((f * f * (3 - 2 * f)) for f in (y - y0, x - x0))
         across = grid[:, x0] * (1 - fx) + grid[:, (x0 + 1) % columns] * fx
-        total += amplitude * (across[y0] * (1 - fy)[:, None] + across[(y0 + 1) % rows] * fy[:, None])
+        total += amplitude * (
+            across[y0] * (1 - fy)[:, None] + across[(y0 + 1) % rows] * fy[:, None]
+        )
         weight += amplitude
         amplitude *= 0.55
     return total / weight
@@ -111,7 +115,9 @@ def _marble(rng: Generator, x: Array, y: Array) -> Array:
 def _dots(rng: Generator, x: Array, y: Array) -> Array:
     k = rng.integers(4, 10)
     distance = np.hypot(x * k % 1 - 0.5, y * k % 1 - 0.5)
-    return mix((distance < rng.uniform(0.15, 0.4)).astype(np.float32), 1.0, palette.any_colour(rng))
+    return mix(
+        (distance < rng.uniform(0.15, 0.4)).astype(np.float32), 1.0, palette.any_colour(rng)
+    )
 
 
 def _plaid(rng: Generator, x: Array, y: Array) -> Array:
@@ -157,7 +163,9 @@ def _books(rng: Generator, x: Array, y: Array) -> Array:
         while column < n:
             width = int(rng.integers(4, 14))
             top, bottom = int((row + 1 - rng.uniform(0.7, 0.97)) * n / rows), (row + 1) * n // rows
-            image[top:bottom, column : column + width] = palette.any_colour(rng, (0, 0.9), (0.2, 0.95))
+            image[top:bottom, column : column + width] = palette.any_colour(
+                rng, (0, 0.9), (0.2, 0.95)
+            )
             image[top:bottom, column : column + 1] *= 0.4
             column += width
     return image
