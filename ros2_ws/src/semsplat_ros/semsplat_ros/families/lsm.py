@@ -126,12 +126,9 @@ class LsmModel:
         first, second = prediction.maps.first, prediction.maps.second
         points = torch.cat([first.points, second.points])
         confident = torch.cat([first.confidence, second.confidence]) > MIN_CONFIDENCE
-        expansion = self.network.feature_expansion[1]
         return SemanticScene(
             gaussians=_gaussians(prediction, height * width),
-            semantics=CompressedField(
-                prediction.gaussians.features[0], expansion.weight[:, :, 0, 0], expansion.bias
-            ),
+            semantics=CompressedField(prediction.gaussians.features[0], *self.network.expansion()),
             instance_features=None,
             cameras=cameras_from_points(points, views, confident),
             scale=Scale(ScaleStatus.RELATIVE),

@@ -72,16 +72,23 @@ def rule_generator(name: str, seed: int) -> np.random.Generator:
 
 
 def rule_array(
-    name: str, shape: tuple[int, ...], seed: int, rule: WeightRule
+    name: str,
+    shape: tuple[int, ...],
+    seed: int,
+    rule: WeightRule,
+    out: Float[np.ndarray, "..."] | None = None,
 ) -> Float[np.ndarray, "..."]:
-    """Values of one tensor with one or more dimensions, float32."""
-    values = rule_generator(rule.seed_name(name), seed).standard_normal(shape, dtype=np.float32)
+    """Values of one tensor with one or more dimensions, float32; into `out` if that is given."""
+    values = rule_generator(rule.seed_name(name), seed).standard_normal(shape, np.float32, out)
     if len(shape) >= 2:
         fan_in = math.prod(shape) // shape[0]
-        return values * np.float32(rule.gain(name) / np.sqrt(fan_in))
-    if name.endswith("weight"):
-        return np.float32(1.0) + np.float32(0.1) * values
-    return np.float32(0.02) * values
+        values *= np.float32(rule.gain(name) / np.sqrt(fan_in))
+    elif name.endswith("weight"):
+        values *= np.float32(0.1)
+        values += np.float32(1.0)
+    else:
+        values *= np.float32(0.02)
+    return values
 
 
 def rule_state(
@@ -101,20 +108,26 @@ def rule_state(
         get their values at construction. Two names of one tensor share memory.
 
     """
-    made: dict[str, Tensor] = {}
-    out = {}
-    for name, tensor in tensors.items():
-        key = rule.seed_name(prefix + name)
-        if key not in made:
-            made[key] = _one(prefix + name, tensor, seed, rule)
-        out[name] = made[key]
-    return out
+    keys = {name: rule.seed_name(prefix + name) for name in tensors}
+    drawn = {keys[n]: t for n, t in tensors.items() if _is_drawn(n, t)}
+    # One block: gigabytes in many pieces would stay in the process's heap after they are freed.
+    block = torch.empty(sum(t.numel() for t in drawn.values()))
+    parts = block.split([t.numel() for t in drawn.values()])
+    made = {key: part.view(drawn[key].shape) for key, part in zip(drawn, parts, strict=True)}
+    for key, values in made.items():
+        rule_array(key, tuple(values.shape), seed, rule, values.numpy())
+    return {
+        name: made[keys[name]].to(tensor.dtype) if keys[name] in made else _kept(name, tensor)
+        for name, tensor in tensors.items()
+    }
 
 
-def _one(name: str, tensor: Tensor, seed: int, rule: WeightRule) -> Tensor:
+def _is_drawn(name: str, tensor: Tensor) -> bool:
+    return tensor.ndim > 0 and name.rsplit(".", 1)[-1] not in _STATISTICS
+
+
+def _kept(name: str, tensor: Tensor) -> Tensor:
+    """Statistics and scalars as they are constructed."""
     last = name.rsplit(".", 1)[-1]
-    if last in _STATISTICS:
-        return torch.full(tensor.shape, _STATISTICS[last], dtype=tensor.dtype)
-    if tensor.ndim == 0:
-        return torch.full((), _SCALARS[last], dtype=tensor.dtype)
-    return torch.from_numpy(rule_array(name, tuple(tensor.shape), seed, rule)).to(tensor.dtype)
+    value = (_STATISTICS | _SCALARS)[last]
+    return torch.full(tensor.shape, value, dtype=tensor.dtype)

@@ -90,7 +90,8 @@ WEIGHT_SOURCES = {
             "Google Drive, id 1q57nbRJpPhrdf1m7XZTkBfUIskpgnbri, linked on the project page",
             True,
             f"{_NO_STATEMENT}; descends from DUSt3R's weights and ScanNet data",
-            "its public demo also reads DUSt3R's and LSeg's files",
+            "alone its fine-tuned DUSt3R and LSeg parts are used; the public demo takes "
+            "DUSt3R's and LSeg's own files instead: put all three into one folder and name it",
         ),
         WeightSource(
             "lseg",

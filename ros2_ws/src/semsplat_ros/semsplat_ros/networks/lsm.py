@@ -142,6 +142,12 @@ class LsmNetwork(nn.Module):
         half = F.interpolate(features, scale_factor=0.5, mode="bilinear", align_corners=False)
         return self.feature_expansion(half)
 
+    def expansion(self) -> tuple[Float[Tensor, "d f"], Float[Tensor, " d"]]:
+        """Matrix and offset of :meth:`expand`, which is linear: for single Gaussians."""
+        layer = self.feature_expansion[1]
+        assert isinstance(layer, nn.Conv2d) and layer.bias is not None
+        return layer.weight[:, :, 0, 0], layer.bias
+
     def assemble(
         self, points: Float[Tensor, "s 2 h w 3"], images: Float[Tensor, "s 2 3 h w"]
     ) -> Cloud:

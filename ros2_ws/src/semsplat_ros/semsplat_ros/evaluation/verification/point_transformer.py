@@ -20,7 +20,7 @@ from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_array, rule_gen
 from semsplat_ros.networks.gaussian_adapter import covariances
 from semsplat_ros.networks.lsm import VOXEL_SIZE
 from semsplat_ros.networks.lsm_head import LsmGaussianHead, LsmGaussians
-from semsplat_ros.networks.point_cloud import Structure, structure_of, voxelize
+from semsplat_ros.networks.point_cloud import PointFeatures, Structure, structure_of, voxelize
 from semsplat_ros.networks.point_transformer import (
     PointTransformer,
     PointTransformerConfig,
@@ -85,8 +85,11 @@ def watch_stages(
         statistics: why single elements cannot be compared, or "".
     """
 
-    def record(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
-        compare(recorder, f"{prefix}/{name}", getattr(output, "features", output), statistics)
+    def record(
+        name: str, _module: nn.Module, _inputs: object, output: Tensor | PointFeatures
+    ) -> None:
+        features = output.features if isinstance(output, PointFeatures) else output
+        compare(recorder, f"{prefix}/{name}", features, statistics)
 
     return [
         network.get_submodule(name).register_forward_hook(partial(record, name)) for name in STAGES
