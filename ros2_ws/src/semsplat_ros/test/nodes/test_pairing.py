@@ -137,6 +137,14 @@ def test_fault_2_one_stray_stamp_of_the_future_costs_one_reset():
     assert guard.counters.resets == 1
 
 
+def test_fault_3_tolerance_zero_takes_the_exact_synchroniser(monkeypatch):
+    def never(*args):
+        raise AssertionError("approximate")
+
+    monkeypatch.setattr(message_filters, "ApproximateTimeSynchronizer", never)
+    assert feed_pairs(PairGuard(0.0, 5), START, 3) == 3
+
+
 def test_fault_3_tolerance_zero_matches_equal_stamps_only():
     guard = PairGuard(0.0, 5)
     assert feed_pairs(guard, START, 10) == 10
@@ -151,6 +159,7 @@ def test_fault_3_the_tolerance_is_inclusive_to_the_nanosecond(max_offset, sign):
     guard = PairGuard(max_offset, 5)
     feed(guard, 0, START)
     assert feed(guard, 1, START + sign * (most + 1)) is None
+    assert (guard.counters.left.waiting, guard.counters.right.waiting) == (1, 1)
     guard = PairGuard(max_offset, 5)
     feed(guard, 0, START)
     pair = feed(guard, 1, START + sign * most)
