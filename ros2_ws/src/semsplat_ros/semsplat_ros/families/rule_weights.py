@@ -123,7 +123,8 @@ def rule_state(
 
 
 def _is_drawn(name: str, tensor: Tensor) -> bool:
-    return tensor.ndim > 0 and name.rsplit(".", 1)[-1] not in _STATISTICS
+    known = tensor.ndim > 0 and tensor.dtype.is_floating_point
+    return known and name.rsplit(".", 1)[-1] not in _STATISTICS
 
 
 def _kept(name: str, tensor: Tensor) -> Tensor:
