@@ -182,6 +182,14 @@ class SemanticField(Protocol):
         ...
 
 
+def field_branches(field: SemanticField) -> tuple[SemanticField, ...]:
+    """The fields among which a query chooses the one that answers it stronger (GSemSplat paper, 3.3).
+
+    Those in the attribute `branches`, or the field itself where it has none.
+    """
+    return getattr(field, "branches", (field,))
+
+
 @dataclass(frozen=True)
 class Cameras:
     """Poses and intrinsics of the views; the first pose is the identity."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfile, TextEncoder
 from semsplat_ros.language.encoders import CachedTextEncoder
 from semsplat_ros.language.routing import ClassRouter
-from semsplat_ros.scene import SemanticField, Vocabulary
+from semsplat_ros.scene import SemanticField, Vocabulary, field_branches
 
 CANONICAL_PHRASES = ("object", "things", "stuff", "texture")
 """What a text must beat (LERF paper)."""
@@ -48,7 +48,8 @@ class Relevancy:
         """Relevancy of a text for every Gaussian, 0..1, on the CPU.
 
         Open language: LERF paper, section 3.3, the least over the canonical phrases of
-        sigmoid(10 (f.q - f.n)). Closed language: the probability of each class at the Gaussian, summed
+        sigmoid(10 (f.q - f.n)); of a field with several branches the one whose highest score is the
+        highest answers. Closed language: the probability of each class at the Gaussian, summed
         with the weights that :class:`semsplat_ros.language.routing.ClassRouter` gives to the text.
 
         Raises:
@@ -57,9 +58,8 @@ class Relevancy:
         if self._router is not None:
             return self._class_probabilities(field) @ self._router.weights(text)
         phrases = self._encoder.encode([text, *CANONICAL_PHRASES])
-        cosines = _similarity(field, phrases)
-        margin = cosines[:, 0] - cosines[:, 1:].amax(1)
-        return torch.sigmoid(LERF_TEMPERATURE * margin)
+        answers = [_lerf_score(branch, phrases) for branch in field_branches(field)]
+        return max(answers, key=lambda score: float(score.max()) if len(score) else 0.0)
 
     def similarity(self, field: SemanticField, text: str) -> Float[Tensor, " n"]:
         """Plain cosine of a text with every Gaussian, -1..1, on the CPU."""
@@ -102,6 +102,13 @@ class Relevancy:
         with self._lock:
             self._last = (weakref.ref(field), probabilities)
         return probabilities
+
+
+def _lerf_score(field: SemanticField, phrases: Float[Tensor, "t d"]) -> Float[Tensor, " n"]:
+    """Of the first phrase against all others."""
+    cosines = _similarity(field, phrases)
+    margin = cosines[:, 0] - cosines[:, 1:].amax(1)
+    return torch.sigmoid(LERF_TEMPERATURE * margin)
 
 
 def _similarity(field: SemanticField, text: Float[Tensor, "t d"]) -> Float[Tensor, "n t"]:

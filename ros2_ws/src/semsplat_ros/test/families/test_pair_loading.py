@@ -1,0 +1,113 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Official files to scene models; the files hold official names and shapes, but no weights."""
+
+import pytest
+import torch
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.families.pair_loading import (
+    dust3r_size,
+    load_dust3r,
+    load_gsemsplat,
+    load_mast3r,
+    load_splatt3r,
+    save_heads,
+)
+from semsplat_ros.geometry.resampling import Resampling
+from semsplat_ros.networks.gsemsplat import GSemSplatNetwork
+from test.support.official_files import foreign_classes, lightning_file, state_dict, training_file
+
+CPU = torch.device("cpu")
+
+
+def official(path, system):
+    with foreign_classes() as classes:
+        if system == "splatt3r":
+            torch.save(lightning_file(state_dict(system), classes), path)
+        else:
+            torch.save(training_file(state_dict(system)), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("system", "load", "size", "metric"),
+    [
+        ("dust3r", load_dust3r, (384, 512), False),
+        ("mast3r", load_mast3r, (384, 512), True),
+        ("splatt3r", load_splatt3r, (512, 512), True),
+    ],
+)
+def test_an_official_file_becomes_a_model(tmp_path, system, load, size, metric):
+    path = official(tmp_path / "file.pth", system)
+    model = load(path, CPU, torch.float32)
+    assert (model.info.name, model.info.image_size) == (system, size)
+    assert model.info.metric is metric
+    assert model.info.resampling is Resampling.LANCZOS
+    assert "non-commercial" in model.info.licence
+    assert len(model.info.checksum) == 8
+    assert not model.network.training
+    assert not any(p.requires_grad for p in model.network.parameters())
+    weight = model.network.downstream_head2.dpt.scratch.layer1_rn.weight
+    assert weight is model.network.downstream_head2.dpt.scratch.layer_rn[0].weight
+    assert (weight == 0.5).all()
+
+
+def test_the_file_of_another_system_is_refused(tmp_path):
+    path = official(tmp_path / "file.pth", "mast3r")
+    with pytest.raises(SemsplatError, match="holds mast3r and not dust3r") as refusal:
+        load_dust3r(path, CPU, torch.float32)
+    assert refusal.value.code is ErrorCode.BAD_FILE
+
+
+def test_an_incomplete_file_is_refused_with_the_name(tmp_path):
+    state = state_dict("splatt3r")
+    del state["encoder.enc_blocks.7.attn.qkv.bias"]
+    torch.save({"state_dict": state}, tmp_path / "file.ckpt")
+    with pytest.raises(SemsplatError, match=r"enc_blocks\.7\.attn\.qkv\.bias is missing"):
+        load_splatt3r(tmp_path / "file.ckpt", CPU, torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("side", "size"), [(0, (384, 512)), (512, (384, 512)), (224, (224, 224)), (64, (48, 64))]
+)
+def test_dust3r_takes_four_to_three(side, size):
+    assert dust3r_size(side) == size
+
+
+@pytest.mark.parametrize("side", [100, 16, -32])
+def test_a_side_off_the_grid_is_refused(side):
+    with pytest.raises(SemsplatError) as refusal:
+        dust3r_size(side)
+    assert refusal.value.code is ErrorCode.INVALID_ARGUMENT
+
+
+def heads_network():
+    """At official size on the meta device, heads with one value each."""
+    with torch.device("meta"):
+        network = GSemSplatNetwork()
+    torch.manual_seed(0)
+    network.heads = type(network.heads)()
+    return network
+
+
+def test_gsemsplat_is_its_heads_and_a_file_of_splatt3r(tmp_path):
+    network = heads_network()
+    heads = tmp_path / "heads.safetensors"
+    save_heads(network, heads, "open_clip:ViT-B-16:/models/clip.safetensors")
+    with pytest.raises(SemsplatError, match="Splatt3R's file beside") as refusal:
+        load_gsemsplat(heads, CPU, torch.float32)
+    assert refusal.value.code is ErrorCode.MODEL_NOT_LOADED
+    official(tmp_path / "epoch=19-step=1200.ckpt", "splatt3r")
+    model = load_gsemsplat(heads, CPU, torch.float32)
+    assert model.language.encoder == "open_clip:ViT-B-16:/models/clip.safetensors"
+    loaded = model.network.heads.state_dict()
+    for name, tensor in network.heads.state_dict().items():
+        torch.testing.assert_close(loaded[name], tensor, rtol=0, atol=0)
+    assert (model.network.base.enc_norm.weight == 0.5).all()
+    save_heads(network, heads, "")
+    with pytest.raises(SemsplatError) as refusal:
+        load_gsemsplat(heads, CPU, torch.float32)
+    assert refusal.value.code is ErrorCode.NO_LANGUAGE_MODEL
+    with pytest.raises(SemsplatError, match="set model.name to splatt3r"):
+        load_gsemsplat(tmp_path / "epoch=19-step=1200.ckpt", CPU, torch.float32)
