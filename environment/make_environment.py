@@ -280,7 +280,9 @@ def _build(prefix: Path | None) -> None:
     unfinished.parent.mkdir(exist_ok=True)
     unfinished.touch()
     _write_colcon_defaults(prefix)
-    script = f". {HERE}/env.sh && cd {WORKSPACE} && exec python -m colcon build"
+    # one package after the other, each on all cores; its output tells how far it is
+    build = "python -m colcon build --executor sequential --event-handlers console_direct+"
+    script = f". {HERE}/env.sh && cd {WORKSPACE} && exec {build}"
     run("  ROS workspace            ", ["bash", "-c", script], LOG)
     check = f". {HERE}/env.sh && exec python -c 'import torch, rclpy, semsplat_interfaces.msg'"
     run("  trying it                ", ["bash", "-c", check], LOG)

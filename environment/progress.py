@@ -19,6 +19,7 @@ _NOTABLE = (
     (re.compile(r"^Collecting ([A-Za-z0-9_.\-]+)"), r"\1"),
     (re.compile(r"^(Installing collected packages).*"), r"unpacking"),
     (re.compile(r"^Starting >>> (\S+)"), r"building \1"),
+    (re.compile(r"^\[ *(\d+)%\] .*?\b(\w+?)__rosidl"), r"building \2 \1 %"),
     (re.compile(r"^(?:Get|Hit):\d+ \S+ \S+ \S+ (\S+)"), r"\1"),
     (re.compile(r"^(?:Unpacking|Setting up) (\S+)"), r"\1"),
 )

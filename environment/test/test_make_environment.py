@@ -264,6 +264,8 @@ def test_only_telling_rows_are_shown() -> None:
     row = "  Downloading https://host/a/torch-2.13.0-cp312-cp312-linux.whl (190.3 MB)"
     assert notable(row) == "torch-2.13.0 (190.3 MB)"
     assert notable("Starting >>> tf2_ros") == "building tf2_ros"
+    row = "[ 45%] Building C object CMakeFiles/things__rosidl_generator_c.dir/things/msg/a.c.o"
+    assert notable(row) == "building things 45 %"
     assert notable("  Requirement already satisfied: pip") == ""
 
 
