@@ -28,9 +28,11 @@ from semsplat_ros.scene import (
     IntrinsicsSource,
     Perception,
     QueryResult,
+    SemanticField,
     SemanticScene,
     Views,
     Vocabulary,
+    field_branches,
 )
 
 MAX_LABELS = 512
@@ -181,6 +183,17 @@ class Perceiver:
             raise _no_language(self.model.info.name)
         return rank(perception, language, text, concept, top_k, min_score)
 
+    def relevancy(self, perception: Perception, text: str) -> Float[Tensor, " n"]:
+        """How relevant a text is to every Gaussian of a perception, 0..1, not calibrated, on the CPU.
+
+        Raises:
+            SemsplatError: EMPTY_TEXT, NO_LANGUAGE_MODEL.
+        """
+        language = self._language()
+        if perception.scene.semantics is None:
+            raise _no_language(self.model.info.name)
+        return language.score(perception.scene.semantics, parse_concept(text))
+
     def _language(self) -> Relevancy:
         if self._relevancy is None:
             raise _no_language(self.model.info.name)
@@ -262,6 +275,13 @@ class _Selected:
     @property
     def dimension(self) -> int:
         return self._field.dimension
+
+    @property
+    def branches(self) -> tuple[SemanticField, ...]:
+        branches = field_branches(self._field)
+        if len(branches) == 1:
+            return (self,)
+        return tuple(_Selected(branch, self._keep) for branch in branches)
 
     def similarity(self, text: Float[Tensor, "t d"]) -> Float[Tensor, "n t"]:
         return self._field.similarity(text)[self._keep]
