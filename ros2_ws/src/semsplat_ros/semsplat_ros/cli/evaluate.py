@@ -1,0 +1,115 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""`semsplat evaluate`: how good a model is on rooms that it has never seen."""
+
+import json
+import multiprocessing
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the `evaluate` commands to the application."""
+    group = typer.Typer(help="Measure a model.", no_args_is_help=True)
+    group.callback()(lambda: None)
+    group.command("rooms")(rooms)
+    app.add_typer(group, name="evaluate")
+
+
+def rooms(
+    seeds: Annotated[
+        str, typer.Option(help="Rooms FIRST:LAST (LAST is left out); 1000000 and up are held out.")
+    ] = "1000000:1000100",
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    model: Annotated[str, typer.Option(help="Name in the zoo.")] = "room",
+    checkpoint: Annotated[str, typer.Option(help="Weights instead of the shipped ones.")] = "",
+    stereo: Annotated[int, typer.Option(help="Stereo pairs a room.", min=0)] = 2,
+    free: Annotated[int, typer.Option(help="Free pairs a room.", min=0)] = 1,
+    min_score: Annotated[float, typer.Option(help="Threshold of a find.", min=0, max=1)] = 0.25,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+) -> None:
+    """Find success, wrong finds, depth and segmentation on generated rooms."""
+    first, last = _parse_seeds(seeds)
+    from rich.progress import track
+
+    from semsplat_ros.evaluation.room_report import report
+
+    jobs = [(s, stereo, free, min_score) for s in range(first, last)]
+    context = multiprocessing.get_context("spawn")
+    records = []
+    with context.Pool(workers, _start_worker, (model, checkpoint)) as pool:
+        results = pool.imap(_work, jobs)
+        for part in track(results, total=len(jobs), description="rooms", disable=None):
+            records.extend(part)
+    figures = {
+        "seeds": seeds,
+        **report(records),
+        "min_score": min_score,
+        "model": f"{model} {checkpoint}".strip(),
+        "command": "semsplat " + " ".join(sys.argv[1:]),
+    }
+    if json_path:
+        json_path.write_text(json.dumps(figures, indent=2) + "\n")
+    _print(figures)
+
+
+def _parse_seeds(text: str) -> tuple[int, int]:
+    first, _, last = text.partition(":")
+    if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
+        raise typer.BadParameter(f"'{text}' is no range FIRST:LAST, for example 1000000:1000100")
+    return int(first), int(last)
+
+
+_PERCEIVER = None
+
+
+def _start_worker(model: str, checkpoint: str) -> None:
+    global _PERCEIVER
+    from semsplat_ros.rooms.renderer import use_offscreen_gl
+
+    use_offscreen_gl()
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    from semsplat_ros.perceiver import load_perceiver
+
+    _PERCEIVER = load_perceiver(model, checkpoint=checkpoint)
+
+
+def _work(job: tuple[int, int, int, float]) -> list:
+    from semsplat_ros.evaluation.room_benchmark import evaluate_pair
+    from semsplat_ros.evaluation.room_pairs import room_pairs
+
+    seed, stereo, free, min_score = job
+    return [
+        record
+        for pair in room_pairs(seed, stereo, free)
+        for record in evaluate_pair(_PERCEIVER, pair, min_score)
+    ]
+
+
+def _print(figures: dict) -> None:
+    """The figures of every split as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = (
+        "pairs",
+        "find_success",
+        "wrong_finds",
+        "miou",
+        "pixel_accuracy",
+        "localisation_accuracy",
+        "abs_rel",
+        "tau_103",
+        "position_error_m",
+    )
+    table = Table("split", *names)
+    for split, values in {"stereo": figures, **figures["splits"]}.items():
+        table.add_row(split, *(str(values[n]) for n in names))
+    Console().print(table)

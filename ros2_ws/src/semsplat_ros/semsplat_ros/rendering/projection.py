@@ -1,0 +1,79 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Gaussians to ellipses in the image: EWA splatting (Zwicker et al. 2001) as in 3D Gaussian splatting."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from semsplat_ros.geometry.rotations import matrices_from_quats
+
+BLUR = 0.3
+"""Pixels squared, added to the diagonal of the projected covariance."""
+EXTENT = 3.33
+"""Standard deviations, sqrt(2 ln 255): further out even an opaque Gaussian is below 1/255."""
+FIELD_MARGIN = 1.3
+"""Beyond so many half fields of view the linearisation is clamped."""
+
+
+@dataclass(frozen=True)
+class Ellipses:
+    """Projected Gaussians."""
+
+    center: Float[Tensor, "n 2"]
+    """Column and row; pixel i covers [i, i + 1)."""
+    conic: Float[Tensor, "n 3"]
+    """Upper triangle of the inverse covariance."""
+    depth: Float[Tensor, " n"]
+    """Along the optical axis."""
+    radius: Float[Tensor, " n"]
+    """Pixels from the centre within which it can be seen."""
+    visible: Bool[Tensor, " n"]
+
+
+def project_gaussians(
+    means: Float[Tensor, "n 3"],
+    quats_wxyz: Float[Tensor, "n 4"],
+    scales: Float[Tensor, "n 3"],
+    view_from_world: Float[Tensor, "4 4"],
+    intrinsics: Float[Tensor, "3 3"],
+    height: int,
+    width: int,
+    near: float,
+) -> Ellipses:
+    """Project Gaussians into a pinhole camera; what lies nearer than `near` is not visible."""
+    rotation = view_from_world[:3, :3]
+    camera = means @ rotation.T + view_from_world[:3, 3]
+    depth = camera[:, 2]
+    z = depth.clamp_min(near)
+    fx, fy, cx, cy = intrinsics[0, 0], intrinsics[1, 1], intrinsics[0, 2], intrinsics[1, 2]
+    center = torch.stack([fx * camera[:, 0] / z + cx, fy * camera[:, 1] / z + cy], -1)
+    # The clamp keeps the linearisation sane far outside of the image (3DGS reference).
+    limit_x, limit_y = FIELD_MARGIN * 0.5 * width / fx, FIELD_MARGIN * 0.5 * height / fy
+    x = (camera[:, 0] / z).clamp(-limit_x, limit_x)
+    y = (camera[:, 1] / z).clamp(-limit_y, limit_y)
+    zero = torch.zeros_like(z)
+    jacobian = torch.stack([fx / z, zero, -fx * x / z, zero, fy / z, -fy * y / z], -1).view(-1, 2, 3)
+    axes = rotation @ (matrices_from_quats(quats_wxyz) * scales[:, None, :])
+    half = jacobian @ axes
+    covariance = half @ half.transpose(1, 2)
+    a, b, c = covariance[:, 0, 0] + BLUR, covariance[:, 0, 1], covariance[:, 1, 1] + BLUR
+    determinant = (a * c - b * b).clamp_min(1e-12)
+    middle = 0.5 * (a + c)
+    longest = middle + (middle * middle - determinant).clamp_min(0.01).sqrt()
+    radius = torch.ceil(EXTENT * longest.sqrt())
+    inside = (
+        (center[:, 0] + radius > 0)
+        & (center[:, 0] - radius < width)
+        & (center[:, 1] + radius > 0)
+        & (center[:, 1] - radius < height)
+    )
+    return Ellipses(
+        center=center,
+        conic=torch.stack([c, -b, a], -1) / determinant[:, None],
+        depth=depth,
+        radius=radius,
+        visible=(depth > near) & inside & torch.isfinite(center).all(1),
+    )

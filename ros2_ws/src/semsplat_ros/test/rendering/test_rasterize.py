@@ -1,0 +1,130 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""The PyTorch rasteriser against brute force, pixel by pixel and Gaussian by Gaussian."""
+
+import pytest
+import torch
+from semsplat_ros.geometry.rotations import matrices_from_quats
+from semsplat_ros.rendering import torch_rasterizer
+from semsplat_ros.rendering.rasterize import rasterize
+from semsplat_ros.scene import Gaussians
+
+HEIGHT, WIDTH = 18, 26
+INTRINSICS = torch.tensor([[22.0, 0.0, 12.0], [0.0, 21.0, 9.5], [0.0, 0.0, 1.0]])
+
+
+def random_gaussians(count: int, degree: int = 1, seed: int = 0) -> Gaussians:
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=generator) * (high - low) + low
+
+    means = torch.cat([uniform(-1.5, 1.5, count, 2), uniform(-0.5, 4.0, count, 1)], 1)
+    return Gaussians(
+        means=means,
+        scales=uniform(0.01, 0.3, count, 3),
+        quats_wxyz=torch.nn.functional.normalize(uniform(-1, 1, count, 4), dim=1),
+        opacities=uniform(0.05, 1.0, count),
+        sh=uniform(-1, 1, count, (degree + 1) ** 2, 3),
+        view=torch.zeros(count, dtype=torch.long),
+        pixel=torch.arange(count),
+    )
+
+
+def turned() -> torch.Tensor:
+    pose = torch.eye(4)
+    quat = torch.nn.functional.normalize(torch.tensor([[1.0, 0.05, -0.1, 0.02]]), dim=1)
+    pose[:3, :3] = matrices_from_quats(quat)[0]
+    pose[:3, 3] = torch.tensor([0.1, -0.05, 0.3])
+    return pose
+
+
+def brute_force(gaussians: Gaussians, pose: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    """Every pixel, every Gaussian, front to back, in float64; colours are given as features."""
+    g = {k: getattr(gaussians, k).double() for k in ("means", "scales", "quats_wxyz", "opacities")}
+    pose, k = pose.double(), INTRINSICS.double()
+    camera = g["means"] @ pose[:3, :3].T + pose[:3, 3]
+    image = torch.zeros(HEIGHT, WIDTH, features.shape[1] + 2, dtype=torch.float64)
+    left = torch.ones(HEIGHT, WIDTH, dtype=torch.float64)
+    row, column = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
+    pixels = torch.stack([column + 0.5, row + 0.5], -1).double()
+    for i in camera[:, 2].argsort().tolist():
+        x, y, z = camera[i].tolist()
+        if z <= 0.01:
+            continue
+        limit_x, limit_y = 1.3 * WIDTH / 2 / k[0, 0], 1.3 * HEIGHT / 2 / k[1, 1]
+        tx = torch.tensor(x / z).double().clamp(-limit_x, limit_x) * z
+        ty = torch.tensor(y / z).double().clamp(-limit_y, limit_y) * z
+        jacobian = torch.tensor(
+            [[k[0, 0] / z, 0, -k[0, 0] * tx / z**2], [0, k[1, 1] / z, -k[1, 1] * ty / z**2]]
+        ).double()
+        rotation = matrices_from_quats(g["quats_wxyz"][i : i + 1])[0]
+        world = rotation @ torch.diag(g["scales"][i] ** 2) @ rotation.T
+        turned_covariance = pose[:3, :3] @ world @ pose[:3, :3].T
+        covariance = jacobian @ turned_covariance @ jacobian.T + 0.3 * torch.eye(2).double()
+        center = torch.tensor([k[0, 0] * x / z + k[0, 2], k[1, 1] * y / z + k[1, 2]]).double()
+        offset = pixels - center
+        power = -0.5 * torch.einsum("hwi,ij,hwj->hw", offset, torch.linalg.inv(covariance), offset)
+        alpha = (g["opacities"][i] * power.exp()).clamp_max(0.999)
+        alpha = torch.where(alpha >= 1 / 255, alpha, 0.0)
+        alpha = torch.where(left * (1 - alpha) >= 1e-4, alpha, 0.0)
+        values = torch.cat([features[i].double(), torch.tensor([z, 1.0]).double()])
+        image = image + (left * alpha)[..., None] * values
+        left = left * (1 - alpha)
+    return image
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 300])
+def test_equal_to_brute_force(count: int) -> None:
+    gaussians, pose = random_gaussians(count), turned()
+    features = torch.rand(count, 5, generator=torch.Generator().manual_seed(1))
+    got = rasterize(gaussians, pose, INTRINSICS, HEIGHT, WIDTH, features)
+    want = brute_force(gaussians, pose, features).float()
+    torch.testing.assert_close(got.features, want[..., :5], atol=2e-3, rtol=0)
+    torch.testing.assert_close(got.alpha, want[..., 6], atol=2e-3, rtol=0)
+    torch.testing.assert_close(got.depth, want[..., 5], atol=6e-3, rtol=0)
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    gaussians, pose = random_gaussians(200), turned()
+    whole = rasterize(gaussians, pose, INTRINSICS, HEIGHT, WIDTH)
+    monkeypatch.setattr(torch_rasterizer, "CHUNK_FRAGMENTS", 500)
+    parts = rasterize(gaussians, pose, INTRINSICS, HEIGHT, WIDTH)
+    torch.testing.assert_close(parts.color, whole.color, atol=5e-4, rtol=0)
+    torch.testing.assert_close(parts.alpha, whole.alpha, atol=5e-4, rtol=0)
+
+
+def test_gradients_against_differences() -> None:
+    gaussians = random_gaussians(12, seed=3)
+    tensors = {
+        name: getattr(gaussians, name).double().requires_grad_()
+        for name in ("means", "scales", "opacities", "sh")
+    }
+    pose, intrinsics = turned().double(), INTRINSICS.double()
+
+    def image(means, scales, opacities, sh):
+        moved = Gaussians(
+            means, scales, gaussians.quats_wxyz.double(), opacities, sh, gaussians.view,
+            gaussians.pixel,
+        )  # fmt: skip
+        out = rasterize(moved, pose, intrinsics, 6, 8)
+        return out.color, out.depth, out.alpha
+
+    assert torch.autograd.gradcheck(image, tuple(tensors.values()), eps=1e-6, atol=2e-4)
+
+
+def test_an_opaque_wall_hides_what_is_behind() -> None:
+    wall = random_gaussians(2)
+    wall = Gaussians(
+        means=torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 2.0]]),
+        scales=torch.full((2, 3), 5.0),
+        quats_wxyz=torch.tensor([[1.0, 0, 0, 0]]).repeat(2, 1),
+        opacities=torch.ones(2),
+        sh=torch.tensor([[[0.5, 0.5, 0.5]], [[-1.0, -1.0, -1.0]]]),
+        view=wall.view,
+        pixel=wall.pixel,
+    )
+    seen = rasterize(wall, torch.eye(4), INTRINSICS, HEIGHT, WIDTH)
+    expected = 0.999 * (0.5 * 0.28209479177387814 + 0.5)
+    assert seen.color[9, 12, 0].item() == pytest.approx(expected, abs=2e-3)
+    assert seen.depth[9, 12].item() == pytest.approx(1.0, abs=3e-3)
