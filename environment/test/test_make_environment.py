@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """When the set-up works, what it does, and what it says when it cannot."""
 
+import ast
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -274,6 +277,42 @@ def test_pins_are_exact() -> None:
         path = Path(make_environment.HERE) / f"{name}.txt"
         for row in path.read_text(encoding="utf-8").splitlines():
             assert row.startswith("#") or "==" in row, f"{path.name}: {row}"
+
+
+# Import names that differ from the name of the distribution.
+DISTRIBUTIONS = {
+    "OpenGL": "pyopengl",
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "yaml": "pyyaml",
+}
+# Taken when a person has installed them; never needed.
+OPTIONAL = {"cv_bridge", "gsplat", "launch", "launch_ros", "open_clip", "vision_msgs"}
+# torch is installed by the set-up itself; the rest is ROS or this repository.
+GIVEN = {"torch", "semsplat_ros", "semsplat_interfaces", "test"}
+UNDERLAY = {"message_filters", "sensor_msgs_py", "tf2_msgs", "tf2_ros"}
+
+
+def test_every_import_of_the_package_is_pinned() -> None:
+    pinned = set()
+    for name in ("core", "arrays", "ros", "dev", "constraints"):
+        for row in (make_environment.HERE / f"{name}.txt").read_text().splitlines():
+            pinned.add(re.split(r"[=\[]", row)[0].lower().replace("_", "-"))
+    imported: set[str] = set()
+    package = make_environment.WORKSPACE / "src" / "semsplat_ros" / "semsplat_ros"
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                imported.add(node.module.split(".")[0])
+    foreign = imported - set(sys.stdlib_module_names) - OPTIONAL - GIVEN - UNDERLAY
+    assert {"numpy", "rclpy"} <= foreign  # the search finds something
+    names = {name: DISTRIBUTIONS.get(name, name).lower().replace("_", "-") for name in foreign}
+    missing = {
+        name for name, dist in names.items() if dist not in pinned and f"ros-{dist}" not in pinned
+    }
+    assert missing == set()
 
 
 def test_a_path_with_a_blank_is_refused(
