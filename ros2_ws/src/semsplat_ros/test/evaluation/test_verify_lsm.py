@@ -10,6 +10,7 @@ import torch
 
 from semsplat_ros.errors import SemsplatError
 from semsplat_ros.evaluation.verification.golden import GoldenFile, GoldenTensor, Recorder
+from semsplat_ros.evaluation.verification.point_transformer import Doubt, compare
 from semsplat_ros.evaluation.verification.registry import verify
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -53,6 +54,9 @@ def test_a_file_of_something_else_is_refused():
         (lambda x: x + 0.2, False),
         (lambda x: x * 1.2, False),
         (lambda x: x[:800], False),
+        (lambda x: x[:998], True),
+        (lambda x: x[:, :3], False),
+        (lambda x: torch.where(x > 3, torch.nan, x), False),
     ],
 )
 def test_statistics_are_told_apart(change, passes):
@@ -63,4 +67,23 @@ def test_statistics_are_told_apart(change, passes):
     recorder = Recorder(GoldenFile({"x": recorded}, {}))
     recorder.compare_statistics("x", change(values), 0.1, "moved")
     assert recorder.comparisons["x"].passed is passes
-    assert "moved" in recorder.comparisons["x"].note
+    assert recorder.comparisons["x"].note
+
+
+def doubtful(ours: torch.Tensor, doubt: Doubt | None):
+    recorded = GoldenTensor((100,), np.arange(100), np.linspace(0, 1, 100), 0.5, 0.2916)
+    recorder = Recorder(GoldenFile({"x": recorded}, {}))
+    compare(recorder, "x", ours, doubt)
+    return recorder.comparisons["x"]
+
+
+def test_elements_count_unless_there_is_a_reason():
+    ours = torch.linspace(0, 1, 100)
+    assert doubtful(ours, None).passed
+    assert not doubtful(ours.flip(0), None).passed
+    unsure = Doubt("rounding", certain=False)
+    agreed, differing = doubtful(ours, unsure), doubtful(ours.flip(0), unsure)
+    assert agreed.passed and agreed.note == ""
+    assert differing.passed and "mean and deviation only: rounding" in differing.note
+    assert not doubtful(ours * 1.1, unsure).passed
+    assert "rounding" in doubtful(ours, Doubt("rounding", certain=True)).note

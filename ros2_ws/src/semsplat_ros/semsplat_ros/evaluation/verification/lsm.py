@@ -18,6 +18,7 @@ from semsplat_ros.evaluation.verification.inputs import smooth_image_pair
 from semsplat_ros.evaluation.verification.loading import load_by_rule
 from semsplat_ros.evaluation.verification.point_transformer import (
     WITHOUT_FLASH,
+    Doubt,
     compare,
     compare_gaussians,
     watch_stages,
@@ -28,8 +29,8 @@ from semsplat_ros.networks.lseg import Lseg
 from semsplat_ros.networks.lsm import Cloud, LanguageFeatures, LsmConfig, LsmNetwork
 
 LIMIT = 1e-4
-CENTRE_LIMIT = 1e-5
-"""Absolute, for values around 1."""
+INJECTED_CENTRE_LIMIT = 1e-6
+"""Of the size of the cloud, where the points are the recorded ones."""
 VOXEL_SHARE_LIMIT = 0.005
 """Of the points: how much the number of occupied voxels may differ."""
 INJECTED = ("pts3d", "pts3d_in_other_view")
@@ -91,58 +92,65 @@ def _one_size(
     recorder.compare(f"{name}/dust3r/conf1", maps.first.confidence, LIMIT)
     recorder.compare(f"{name}/dust3r/pts3d_in_other_view", maps.second.points, LIMIT)
     recorder.compare(f"{name}/dust3r/conf2", maps.second.confidence, LIMIT)
-    cloud = network.assemble(_points(recorder, name, maps), images)
-    moved = _merge(recorder, name, cloud)
-    hooks = watch_stages(recorder, network.point_transformer, f"{name}/ptv3", moved)
+    points, injected = _points(recorder, name, maps)
+    cloud = network.assemble(points, images)
+    doubt = _merge(recorder, name, cloud, injected)
+    hooks = watch_stages(recorder, network.point_transformer, f"{name}/ptv3", doubt)
     hooks.append(
         network.point_transformer.register_forward_hook(
-            lambda _m, _i, out: compare(recorder, f"{name}/ptv3/out", out, moved)
+            lambda _m, _i, out: compare(recorder, f"{name}/ptv3/out", out, doubt)
         )
     )
     gaussians = network.gaussians(cloud, tokens, language)
     for hook in hooks:
         hook.remove()
     height, width = images.shape[-2:]
-    compare_gaussians(recorder, name, gaussians, cloud.points, (height, width), moved)
+    compare_gaussians(recorder, name, gaussians, cloud.points, (height, width), doubt)
 
 
-def _points(recorder: Recorder, name: str, maps: PairPointMaps) -> Float[Tensor, "1 2 h w 3"]:
-    """The recorded point maps if the file holds them whole, else ours."""
+def _points(
+    recorder: Recorder, name: str, maps: PairPointMaps
+) -> tuple[Float[Tensor, "1 2 h w 3"], bool]:
+    """The recorded point maps if the file holds them whole, else ours; and whether it does."""
     ours = (maps.first.points, maps.second.points)
     injected = [f"{name}/inject/{entry}" for entry in INJECTED]
     if not all(entry in recorder.golden.arrays for entry in injected):
-        return torch.stack(ours, dim=1)
+        return torch.stack(ours, dim=1), False
     for entry in injected:
         recorder.used_as_input(entry, "point map fed to what follows, so that voxels agree")
     recorded = [torch.from_numpy(recorder.golden.array(entry)) for entry in injected]
-    return torch.stack(recorded, dim=1)
+    return torch.stack(recorded, dim=1), True
 
 
-def _merge(recorder: Recorder, name: str, cloud: Cloud) -> str:
-    """Compare the scaled cloud; returns why what follows cannot be compared by element, or ""."""
+def _merge(recorder: Recorder, name: str, cloud: Cloud, injected: bool) -> Doubt | None:
+    """Compare the scaled cloud; returns why what follows may differ in single elements."""
     structure = cloud.structure
     recorder.compare(f"{name}/merge/coord", structure.coords, LIMIT)
     placed = torch.cat([cloud.centre[0], cloud.scale])
-    recorder.compare_array(f"{name}/merge/center_scale", placed, CENTRE_LIMIT)
+    limit = (INJECTED_CENTRE_LIMIT if injected else LIMIT) * float(cloud.scale)
+    recorder.compare_array(f"{name}/merge/center_scale", placed, limit)
     recorded = recorder.golden.tensors[f"{name}/merge/grid_coord"]
     samples = structure.grid.reshape(-1)[torch.from_numpy(recorded.index)].numpy()
     moved = int((samples != recorded.value).sum())
     voxels = len(structure.voxels.keys)
     points, recorded_voxels = (int(n) for n in recorder.golden.array(f"{name}/points_voxels"))
-    reason = ""
+    doubt = None
     if moved or voxels != recorded_voxels:
-        reason = (
+        doubt = Doubt(
             f"{moved} of {len(samples)} sampled voxel indices moved by rounding, "
-            f"{voxels} voxels where {recorded_voxels} were recorded"
+            f"{voxels} voxels where {recorded_voxels} were recorded",
+            certain=True,
         )
-    allowed = 1.0 if reason else 0.0
-    recorder.compare(
-        f"{name}/merge/grid_coord", structure.grid, allowed / recorded.std, note=reason
-    )
+    elif not injected:
+        doubt = Doubt("points that are not among the samples moved to other voxels", certain=False)
+    differs = doubt is not None and doubt.certain
+    note = doubt.reason if doubt is not None and differs else ""
+    allowed = 1.0 / recorded.std if differs else 0.0
+    recorder.compare(f"{name}/merge/grid_coord", structure.grid, allowed, note=note)
     recorder.compare_array(
         f"{name}/points_voxels",
         torch.tensor([len(structure.coords), voxels]),
-        VOXEL_SHARE_LIMIT * points if reason else 0.0,
-        reason,
+        VOXEL_SHARE_LIMIT * points if differs else 0.0,
+        note,
     )
-    return reason
+    return doubt
