@@ -20,6 +20,7 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageProfile, ModelInfo, TextEncoder
 from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE, Direction, view_pair
 from semsplat_ros.geometry.point_cameras import cameras_from_points
+from semsplat_ros.geometry.spherical_harmonics import dc_from_colour
 from semsplat_ros.networks.dust3r import Dust3rNetwork, PairPointMaps, PointMap
 from semsplat_ros.scene import (
     Cameras,
@@ -33,7 +34,6 @@ from semsplat_ros.scene import (
     Views,
 )
 
-SH_C0 = 0.28209479177387814
 PIXEL_SIGMA = 0.5
 """Standard deviation of a point's Gaussian in pixels of the view it comes from."""
 POINT_OPACITY = 0.95
@@ -219,7 +219,7 @@ def point_gaussians(
         scales=sigma.clamp(min=1e-8).reshape(-1, 1).expand(-1, 3).contiguous(),
         quats_wxyz=upright.repeat(count * pixels, 1),
         opacities=torch.full((count * pixels,), POINT_OPACITY, device=device),
-        sh=(colours - 0.5) / SH_C0,
+        sh=dc_from_colour(colours),
         view=torch.arange(count, device=device).repeat_interleave(pixels),
         pixel=torch.arange(pixels, device=device).repeat(count),
         confidences=torch.stack([m.confidence for m in maps]).float().flatten(),

@@ -67,16 +67,16 @@ def sh_basis(directions: Float[Tensor, "*b 3"], degree: int) -> Float[Tensor, "*
     return torch.stack(functions[: (degree + 1) ** 2], dim=-1)
 
 
-def colours_from_directions(
+def sh_colors(
     sh: Float[Tensor, "n k 3"], directions: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
-    """What 3DGS shows of Gaussians seen along unit directions (camera to Gaussian), at least 0.
+    """What 3DGS shows of Gaussians: at least 0, not limited above; differentiable in both arguments.
 
     Args:
-        sh: (degree + 1)^2 coefficients; those above degree 3 are not read.
-        directions: unit vectors.
+        sh: (degree + 1)^2 coefficients, DC first; those above degree 3 are not read.
+        directions: from the camera to each Gaussian, of any length.
     """
     degree = min(math.isqrt(sh.shape[1]) - 1, MAX_DEGREE)
-    basis = sh_basis(directions, degree)
+    basis = sh_basis(torch.nn.functional.normalize(directions, dim=-1), degree)
     colours = torch.einsum("nk,nkc->nc", basis, sh[:, : basis.shape[1]])
     return (colours + 0.5).clamp(min=0)

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from semsplat_ros.geometry.spherical_harmonics import dc_from_colour
 from semsplat_ros.networks.croco import ViewFeatures
 from semsplat_ros.networks.dpt import DptConfig, DptHead
 from semsplat_ros.networks.dust3r import Mast3rHead, Mast3rNetwork, PointMap
 
-SH_C0 = 0.28209479177387814
 GAUSSIAN_CHANNELS = (3, 3, 4, 3, 1)
 """Offset, scale, rotation, spherical harmonics (one coefficient a colour), opacity."""
 OFFSET_SHIFT = 6.0
@@ -102,7 +102,7 @@ def pixel_gaussians(
         scales=scale.exp(),
         quats_xyzw=rotation / (rotation.norm(dim=-1, keepdim=True) + EPS),
         sh_residual=residual,
-        sh=residual + ((colours - 0.5) / SH_C0).unsqueeze(-1),
+        sh=residual + dc_from_colour(colours).unsqueeze(-1),
         opacities=opacity.sigmoid(),
     )
 
