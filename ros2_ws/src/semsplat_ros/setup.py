@@ -24,7 +24,9 @@ setup(
     name=PACKAGE,
     version="0.1.0",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={PACKAGE: ["py.typed", "**/*.json", "**/*.yaml", "**/*.txt", "**/*.csv", "**/*.gz"]},
+    package_data={
+        PACKAGE: ["py.typed", "**/*.json", "**/*.yaml", "**/*.txt", "**/*.csv", "**/*.gz"]
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -44,7 +46,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            f"perception_node = {PACKAGE}.nodes.perception:main",
+            f"perception_node = {PACKAGE}.nodes.process:perception_node",
             f"room_cameras = {PACKAGE}.nodes.room_cameras:main",
             f"semsplat = {PACKAGE}.cli.main:main",
         ],

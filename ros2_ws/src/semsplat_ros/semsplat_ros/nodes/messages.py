@@ -10,6 +10,8 @@ field or a ``numpy.bool_`` arrive as garbage on the other side. So every number 
 import colorsys
 import math
 from array import array
+from collections.abc import Iterable
+from typing import SupportsFloat
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -58,7 +60,7 @@ def to_time(stamp_ns: int) -> Time:
     return Time(sec=seconds, nanosec=rest)
 
 
-def to_duration(seconds: float) -> Duration:
+def to_duration(seconds: SupportsFloat) -> Duration:
     """Seconds as a duration."""
     whole, rest = divmod(round(float(seconds) * NANOSECONDS), NANOSECONDS)
     return Duration(sec=whole, nanosec=rest)
@@ -84,13 +86,13 @@ def clean_string(text: str) -> str:
     return str(text).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def to_point(values: tuple[float, float, float]) -> Point:
+def to_point(values: Iterable[SupportsFloat]) -> Point:
     """Three numbers as a point."""
     x, y, z = values
     return Point(x=float(x), y=float(y), z=float(z))
 
 
-def to_vector(values: tuple[float, float, float]) -> Vector3:
+def to_vector(values: Iterable[SupportsFloat]) -> Vector3:
     """Three numbers as a vector."""
     x, y, z = values
     return Vector3(x=float(x), y=float(y), z=float(z))
@@ -102,7 +104,7 @@ def to_quaternion(matrix: np.ndarray) -> Quaternion:
     return Quaternion(x=float(x), y=float(y), z=float(z), w=float(w))
 
 
-def yaw_quaternion(yaw: float) -> Quaternion:
+def yaw_quaternion(yaw: SupportsFloat) -> Quaternion:
     """Rotation about z by `yaw` radians."""
     return Quaternion(x=0.0, y=0.0, z=math.sin(float(yaw) / 2), w=math.cos(float(yaw) / 2))
 
@@ -111,7 +113,7 @@ def to_pose(target_from_source: np.ndarray) -> Pose:
     """Homogeneous transform [4, 4] as the pose of the source frame in the target frame."""
     matrix = np.asarray(target_from_source, np.float64)
     pose = Pose(orientation=to_quaternion(matrix[:3, :3]))
-    pose.position = to_point(tuple(matrix[:3, 3]))
+    pose.position = to_point(matrix[:3, 3])
     return pose
 
 

@@ -5,11 +5,11 @@ only."""
 
 import gc
 import logging
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import NoReturn
 
 import torch
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -384,12 +384,12 @@ def load_from_zoo(settings: Settings) -> SceneModel:
     )
 
 
-def main() -> int:
-    """Entry point of ``python -m semsplat_ros.nodes.perception``."""
-    from semsplat_ros.nodes.process import run
+def main() -> NoReturn:
+    """Entry point: run until a signal comes."""
+    from semsplat_ros.nodes.process import leave, run
 
-    return run(PerceptionNode)
+    leave(run(PerceptionNode))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

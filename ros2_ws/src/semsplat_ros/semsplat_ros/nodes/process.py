@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, runtime_checkable
 
 EXIT_BAD_START = 2
 CLOSE_TIMEOUT_S = 2.5
@@ -51,12 +51,22 @@ class StopSignals:
         self.stop.set()
 
 
-def perception_node() -> int:
+def perception_node() -> NoReturn:
     """Entry point: signals count from the first moment, before the slow imports."""
     signals = StopSignals()
     from semsplat_ros.nodes.perception import PerceptionNode
 
-    return run(PerceptionNode, signals=signals)
+    leave(run(PerceptionNode, signals=signals))
+
+
+def leave(code: int) -> NoReturn:
+    """End the process now that everything of its own has ended.
+
+    What Python would still do, to take torch's libraries apart, can last longer than a user waits.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def run(
@@ -110,11 +120,10 @@ def _spin_until_stopped(node: Closable, stop: threading.Event) -> None:
     thread.join()
     node.destroy_node()
     rclpy.try_shutdown()
+    last_resort.cancel()
     if not ended:
-        # An interpreter that ends under a running model call may abort.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        _logger.warning("the model call that is still running is abandoned")
+        leave(0)
 
 
 def _spin(executor, stop: threading.Event) -> None:

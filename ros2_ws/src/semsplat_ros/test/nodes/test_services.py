@@ -5,7 +5,7 @@
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from std_srvs.srv import Trigger
 
@@ -142,6 +142,7 @@ def test_unknown_mode_is_refused():
         changed_labels((), 7, ("x",))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text("abc ", min_size=1, max_size=4)), st.sampled_from([0, 1, 2]))
 def test_new_labels_are_unique_and_clean(asked, mode):
     labels, rejected = changed_labels(("a", "b c"), mode, tuple(asked))
