@@ -117,21 +117,24 @@ class DualFieldSemantics:
         gram: Float[Tensor, "m m"],
     ) -> Lifting:
         field, options = self.coarse, self.options
-        mode = "donot_use_mm_for_euclid_dist"  # the fast way cancels digits far from the origin
-        distance = torch.cdist(means, field.gaussians.means, compute_mode=mode)
-        spread = options.reach * means.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-        log_weight = (
-            options.sharpness * (instances @ field.instances.T)
-            - 0.5 * (distance / spread).square()
-            + field.gaussians.opacities.clamp(min=MIN_OPACITY).log()
-        )
+        # One matrix product: |p - q|^2 is written out and |p|^2 dropped, because adding a number
+        # to all weights of a row changes neither the order nor the softmax.
+        precision = (options.reach * means.norm(dim=-1, keepdim=True).clamp(min=1e-6)) ** -2
+        ones = torch.ones_like(precision)
+        rows = (options.sharpness * instances, means * precision, -0.5 * precision, ones)
+        centres = field.gaussians.means
+        opacity = field.gaussians.opacities.clamp(min=MIN_OPACITY).log()
+        square = centres.square().sum(-1, keepdim=True)
+        columns = (field.instances, centres, square, opacity.unsqueeze(1))
+        log_weight = torch.cat(rows, dim=1) @ torch.cat(columns, dim=1).T
         k = min(options.neighbours, log_weight.shape[1])
         best, index = log_weight.topk(k, dim=1)
         weight = best.softmax(dim=1)
-        # |sum w u|^2 = w G w: dividing by it makes lifted scores exact cosines of lifted features.
+        # |sum w u|^2 = w G w: divided by this length, lifted scores are cosines of lifted
+        # features.
         pairs = gram[index.unsqueeze(2), index.unsqueeze(1)]
-        square = torch.einsum("ca,cab,cb->c", weight, pairs, weight)
-        return Lifting(index, weight / square.clamp(min=1e-12).sqrt().unsqueeze(1))
+        length = torch.einsum("ca,cab,cb->c", weight, pairs, weight).clamp(min=1e-12).sqrt()
+        return Lifting(index, weight / length.unsqueeze(1))
 
     def _lift(self, values: Float[Tensor, "m x"]) -> Float[Tensor, "n x"]:
         index, weight = self.lifting

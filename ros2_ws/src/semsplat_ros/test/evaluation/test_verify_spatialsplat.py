@@ -21,6 +21,7 @@ FILES = {
 
 
 @pytest.mark.golden
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", FILES)
 def test_official_size(name):
     report = verify(name, GOLDEN / FILES[name], 0)

@@ -62,4 +62,4 @@ def load_by_rule(
                 f"{'; '.join(checkpoint.differences[:6]) or 'no difference'}",
             )
         # The file stays readable through its mapping after it is deleted.
-        return load_new(build, checkpoint).eval()
+        return load_new(build, checkpoint.tensors).eval()
