@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""``semsplat weights``: what a weights file is, a safer form of it, and where official ones are."""
+"""``semsplat weights``: what a file is, a safer form of it, where official ones are."""
 
 import json
 from collections.abc import Iterator
@@ -35,8 +35,11 @@ def inspect(
     sha256: Annotated[bool, typer.Option("--sha256", help="Also compute the checksum.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a file is; nothing in it is executed. Exit status 1 if an official file is incomplete."""
-    from semsplat_ros.families.conversion import inspect as inspect_file  # noqa: PLC0415  (torch)
+    """Say what a file is; nothing in it is executed.
+
+    Exit status 1 if an official file is incomplete.
+    """
+    from semsplat_ros.families.conversion import inspect as inspect_file
 
     with _explained():
         report = inspect_file(file, sha256)
@@ -70,7 +73,7 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Rewrite weights as safetensors, which cannot hold code and load faster."""
-    from semsplat_ros.families.conversion import convert as convert_file  # noqa: PLC0415  (torch)
+    from semsplat_ros.families.conversion import convert as convert_file
 
     with _explained():
         checkpoint = convert_file(file, out, overwrite)
@@ -92,7 +95,7 @@ def where(
     as_json: AsJson = False,
 ) -> None:
     """Say where official weights come from and under which terms."""
-    from semsplat_ros.families.weight_sources import WEIGHT_SOURCES, weight_source  # noqa: PLC0415
+    from semsplat_ros.families.weight_sources import WEIGHT_SOURCES, weight_source
 
     with _explained():
         sources = [weight_source(name)] if name else list(WEIGHT_SOURCES.values())

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Depth errors after alignment of the medians, as the DUSt3R and LSM papers report them (RobustMVD)."""
+"""Depth errors after alignment of the medians, as the DUSt3R and LSM papers report them."""
 
 from dataclasses import dataclass
 
@@ -30,8 +30,8 @@ def depth_errors(
 ) -> DepthErrors:
     """Errors over the pixels that have a true depth greater than 0.
 
-    A predicted depth that is 0, negative or not finite counts as outlier, and as the full error of 1 in
-    the relative error if it is not finite.
+    A predicted depth that is 0, negative or not finite counts as outlier, and as the full error of
+    1 in the relative error if it is not finite.
 
     Args:
         predicted: any unit if `align`, else that of the truth.
@@ -39,7 +39,8 @@ def depth_errors(
         align: scale the prediction by median(truth) / median(predicted) over those pixels.
 
     Raises:
-        SemsplatError: INVALID_ARGUMENT if no pixel has a true depth, or the medians cannot be aligned.
+        SemsplatError: INVALID_ARGUMENT if no pixel has a true depth, or the medians cannot be
+            aligned.
     """
     known = truth > 0
     if not known.any():
@@ -66,6 +67,7 @@ def _median_ratio(target: Float[ndarray, " n"], source: Float[ndarray, " n"]) ->
     if not np.isfinite(median) or median == 0.0:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"the median of the predicted depth is {median}; it must be finite and not 0 to be aligned",
+            f"the median of the predicted depth is {median}; "
+            "it must be finite and not 0 to be aligned",
         )
     return float(np.median(target)) / median

@@ -65,7 +65,7 @@ def query_scores(
     threshold: float,
     region: Bool[Tensor, "h w"] | None = None,
 ) -> QueryScores:
-    """IoU of the pixels above a threshold, and whether the best pixel is right (GSemSplat paper, 4.1).
+    """Scores of one query as in the GSemSplat paper, section 4.1.
 
     Args:
         scores: relevancy of each pixel.

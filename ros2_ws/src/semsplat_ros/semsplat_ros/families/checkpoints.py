@@ -3,8 +3,8 @@
 """Official weight files to modules: safely, strictly, and without a second copy in memory.
 
 A file's tensors stay memory-mapped until they are used. What a file is, is told by the names in it
-(:mod:`semsplat_ros.families.tensor_lists`). Names and shapes are compared with the module's before anything is
-assigned.
+(:mod:`semsplat_ros.families.tensor_lists`). Names and shapes are compared with the module's before
+anything is assigned.
 """
 
 import hashlib
@@ -16,17 +16,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.file_layouts import UNKNOWN, FileLayout, identify
 from semsplat_ros.families.tensor_lists import tensor_list
-from semsplat_ros.families.torch_files import Inert, read_torch_file
+from semsplat_ros.families.weight_files import open_weights
 from semsplat_ros.families.weight_sources import WEIGHT_SOURCES
 
 SHOWN_DIFFERENCES = 6
-MAX_HEADER = 100 * 2**20
 logger = logging.getLogger(__name__)
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -39,15 +37,19 @@ class Checkpoint:
     container: str
     """"safetensors" or "torch"."""
     system: str
-    """"dust3r", "mast3r", "splatt3r", "noposplat", "spatialsplat", "lsm", "lseg", "clip_vitb16" or "unknown"."""
+    """"dust3r", "mast3r", "splatt3r", "noposplat", "spatialsplat", "lsm", "lseg", "clip_vitb16" or
+    "unknown"."""
     variant: str
     """What distinguishes files of one system, or ""."""
     tensors: Mapping[str, Tensor]
-    """By official name without the file's prefix; memory-mapped. Aliases are filled under both names."""
+    """By official name without the file's prefix; memory-mapped. Aliases are filled under both
+    names."""
     extras: Mapping[str, Tensor]
-    """Tensors that are no part of the system, by their names in the file (training losses, language extractor)."""
+    """Tensors that are no part of the system, by their names in the file (training losses,
+    language extractor)."""
     differences: tuple[str, ...]
-    """How the file differs from the official list; empty if it does not or the system is unknown."""
+    """How the file differs from the official list; empty if it does not or the system is
+    unknown."""
     model_string: str = ""
     """The constructor text some files carry; shown, never evaluated."""
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +57,8 @@ class Checkpoint:
 
     @property
     def complete(self) -> bool:
-        """True if the system is known and every official tensor is there in its official shape, and no other."""
+        """True if the system is known and every official tensor is there in its official shape,
+        and no other."""
         return self.system != UNKNOWN and not self.differences
 
     @property
@@ -87,49 +90,40 @@ def read_checkpoint(path: str | Path, sha256: str = "") -> Checkpoint:
         sha256: hex digest that the file must have (reads the whole file), or "": not checked.
 
     Raises:
-        SemsplatError: IO_ERROR if there is no such file or it cannot be read; BAD_FILE if it is truncated, has
-            another checksum, is no weights file, or holds anything that could run code.
+        SemsplatError: IO_ERROR if there is no such file or it cannot be read; BAD_FILE if it is
+            truncated, has another checksum, is no weights file, or holds anything that could run
+            code.
     """
     path = Path(path).expanduser()
     if not path.is_file():
         raise SemsplatError(ErrorCode.IO_ERROR, f"there is no weights file {path}")
     if sha256:
         _check_sha256(path, sha256)
-    try:
-        metadata: dict[str, str] = {}
-        model_string = ""
-        if _is_safetensors(path):
-            container = "safetensors"
-            entries, metadata = _read_safetensors(path)
-        else:
-            container = "torch"
-            entries, model_string = _unwrap(path, read_torch_file(path))
-    except OSError as error:
-        raise SemsplatError(
-            ErrorCode.IO_ERROR, f"{path} cannot be read: {error.strerror or error}"
-        ) from error
+    file = open_weights(path)
+    entries = file.entries
     layout = identify(entries)
     tensors = _by_official_name(entries, layout, path)
     used = set(layout.names)
     extras = {name: t for name, t in entries.items() if name not in used}
     return Checkpoint(
         path=path,
-        container=container,
+        container=file.container,
         system=layout.system,
         variant=layout.variant,
         tensors=tensors,
         extras=extras,
         differences=_official_differences(tensors, layout.system),
-        model_string=model_string,
-        metadata=metadata,
+        model_string=file.model_string,
+        metadata=file.metadata,
     )
 
 
 def load_into(module: Module, weights: Checkpoint | Mapping[str, Tensor]) -> Module:
     """Give a module its weights; nothing is assigned unless every name and shape agrees.
 
-    The tensors are taken over, not copied, except where the module wants another dtype. Build the module under
-    ``torch.device("meta")`` (see :func:`load_new`) so that it has no weights of its own to throw away.
+    The tensors are taken over, not copied, except where the module wants another dtype. Build the
+    module under ``torch.device("meta")`` (see :func:`load_new`) so that it has no weights of its
+    own to throw away.
 
     Args:
         module: its state dict must have exactly the official names.
@@ -188,7 +182,8 @@ def load_new(build: Callable[[], Module], weights: Checkpoint | Mapping[str, Ten
     """Build a module without memory for weights, and give it those of a file.
 
     Args:
-        build: makes the module; its class must keep no tensors beyond parameters and saved buffers.
+        build: makes the module; its class must keep no tensors beyond parameters and saved
+            buffers.
         weights: as for :func:`load_into`.
     """
     with torch.device("meta"):
@@ -231,61 +226,10 @@ def _check_sha256(path: Path, wanted: str) -> None:
         )
 
 
-def _is_safetensors(path: Path) -> bool:
-    """A length, then JSON; or the name says so (then a damaged file is reported as such)."""
-    with path.open("rb") as file:
-        head = file.read(9)
-    length = int.from_bytes(head[:8], "little")
-    return path.suffix == ".safetensors" or (
-        len(head) == 9 and head[8:] == b"{" and length < MAX_HEADER
-    )
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
-    except SafetensorError as error:
-        raise SemsplatError(
-            ErrorCode.BAD_FILE,
-            f"{path.name} was refused: it is truncated or no safetensors file ({error})",
-        ) from error
-
-
-def _unwrap(path: Path, content: object) -> tuple[dict[str, Tensor], str]:
-    """The state dict of a PyTorch file and its constructor text, if any."""
-    model_string = ""
-    if isinstance(content, dict):
-        arguments = content.get("args")
-        if isinstance(arguments, Inert) and isinstance(arguments.state, dict):
-            model_string = str(arguments.state.get("model", ""))
-        for key in ("state_dict", "model"):
-            if isinstance(content.get(key), dict):
-                content = content[key]
-                break
-    if not isinstance(content, dict) or not content:
-        raise SemsplatError(ErrorCode.BAD_FILE, f"{path.name} was refused: it holds no state dict")
-    wrong = [k for k, v in content.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
-    if wrong:
-        raise SemsplatError(
-            ErrorCode.BAD_FILE,
-            f"{path.name} was refused: entry {wrong[0]!r} of its state dict is not a tensor",
-        )
-    odd = [
-        k for k, v in content.items() if v.layout != torch.strided or v.is_meta or v.is_quantized
-    ]
-    if odd:
-        raise SemsplatError(
-            ErrorCode.BAD_FILE, f"{path.name} was refused: {odd[0]} is no plain dense tensor"
-        )
-    return {k: v.detach() for k, v in content.items()}, model_string
-
-
 def _by_official_name(
     entries: Mapping[str, Tensor], layout: FileLayout, path: Path
 ) -> dict[str, Tensor]:
-    """Tensors by official name; both names of an alias, and a second decoder where there is only one."""
+    """Tensors by official name, under both names of an alias; one decoder serves both sides."""
     tensors = {official: entries[name] for name, official in layout.names.items()}
     if layout.system == UNKNOWN:
         return tensors
@@ -295,7 +239,8 @@ def _by_official_name(
             if not _equal(tensors[first], tensors[second]):
                 raise SemsplatError(
                     ErrorCode.BAD_FILE,
-                    f"{path.name} was refused: {first} and {second} are one tensor but differ in it",
+                    f"{path.name} was refused: {first} and {second} are one tensor "
+                    "but differ in it",
                 )
             tensors[second] = tensors[first]
         elif first in tensors or second in tensors:

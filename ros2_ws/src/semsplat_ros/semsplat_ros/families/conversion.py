@@ -91,7 +91,8 @@ def convert(source: Path, target: Path, overwrite: bool = False) -> Checkpoint:
         What was read.
 
     Raises:
-        SemsplatError: INVALID_NAME, ALREADY_EXISTS; BAD_FILE if an official file is not complete; IO_ERROR.
+        SemsplatError: INVALID_NAME, ALREADY_EXISTS; BAD_FILE if an official file is not complete;
+            IO_ERROR.
     """
     if target.suffix != ".safetensors":
         raise SemsplatError(ErrorCode.INVALID_NAME, f"{target.name} must end in .safetensors")
@@ -101,15 +102,16 @@ def convert(source: Path, target: Path, overwrite: bool = False) -> Checkpoint:
     if checkpoint.differences:
         raise SemsplatError(
             ErrorCode.BAD_FILE,
-            f"{source.name} is no complete file of {checkpoint.system}: {checkpoint.differences[0]} "
-            f"({len(checkpoint.differences)} differences; `semsplat weights inspect` lists them)",
+            f"{source.name} is no complete file of {checkpoint.system}: "
+            f"{checkpoint.differences[0]} ({len(checkpoint.differences)} differences; "
+            "`semsplat weights inspect` lists them)",
         )
     kept = {n: t for n, t in checkpoint.extras.items() if n.startswith(KEPT_EXTRAS)}
     names: dict[tuple[int, int], str] = {}
     tensors = {}
     for name, tensor in (checkpoint.tensors | kept).items():
-        # safetensors refuses one tensor under two names. The loader knows the second names of official
-        # files and fills them; a file of another kind gets a copy.
+        # safetensors refuses one tensor under two names. The loader knows the second names of
+        # official files and fills them; a file of another kind gets a copy.
         first = names.setdefault((tensor.data_ptr(), tensor.numel()), name)
         if first == name:
             tensors[name] = tensor.contiguous()

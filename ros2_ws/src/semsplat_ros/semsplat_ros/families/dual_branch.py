@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """GSemSplat's semantics at query time: two compressed fields, the stronger one answers.
 
-The GSemSplat paper renders the compressed features and projects the pixels; here the Gaussians' own
-features are projected, so that one answer serves every view. Which branch answers is decided per
-query by the highest score in the scene (the LERF paper's choice among its scales);
-:class:`semsplat_ros.language.relevancy.Relevancy` makes it with relevancies, `similarity` with plain
-cosines.
+The GSemSplat paper renders the compressed features and projects the pixels; here the Gaussians'
+own features are projected, so that one answer serves every view. Which branch answers is decided
+per query by the highest score in the scene (the LERF paper's choice among its scales);
+:class:`semsplat_ros.language.relevancy.Relevancy` makes it with relevancies, `similarity` with
+plain cosines.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,8 @@ MIN_NORM = 1e-12
 class ProjectedField:
     """One branch: a :class:`semsplat_ros.scene.SemanticField` of its own.
 
-    Cosines are computed without making the long vectors: with hidden activations h, the projection's
+    Cosines are computed without making the long vectors: with hidden activations h, the
+    projection's
     last layer W h + b and unit text q, the dot product is (W^T q).h + b.q and the squared length
     h.(W^T W) h + 2 (W^T b).h + b.b.
     """

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """DUSt3R and MASt3R as scene models: geometry and colour of a pair, without language.
 
-Their points become Gaussians by this project's own rule: one round Gaussian per pixel, half a pixel
-wide, nearly opaque, in the pixel's colour.
+Their points become Gaussians by this project's own rule: one round Gaussian per pixel, half a
+pixel wide, nearly opaque, in the pixel's colour.
 """
 
 import logging

@@ -29,8 +29,9 @@ class FileLayout:
 def identify(names: Iterable[str]) -> FileLayout:
     """The system whose official names fit best, with or without the official prefix.
 
-    Names that are not official stay in the layout, so that they are reported; only parts that are known not to belong
-    to the network are left out. If nothing fits, the system is "unknown" and every name stands for itself.
+    Names that are not official stay in the layout, so that they are reported; only parts that are
+    known not to belong to the network are left out. If nothing fits, the system is "unknown" and
+    every name stands for itself.
     """
     everything = list(names)
     best = FileLayout(UNKNOWN, "", {name: name for name in everything})
@@ -40,7 +41,8 @@ def identify(names: Iterable[str]) -> FileLayout:
         for prefix in {official.prefix, ""}:
             mapping = _strip(everything, prefix)
             score = _overlap(mapping.values(), official)
-            # Of two systems that fit alike the smaller one: a file of DUSt3R is no unfinished MASt3R.
+            # Of two systems that fit alike the smaller one: a file of DUSt3R is no unfinished
+            # MASt3R.
             if score > best_score:
                 best_score = score
                 best = FileLayout(system, _variant(system, everything), mapping)
@@ -53,7 +55,7 @@ def _strip(names: list[str], prefix: str) -> dict[str, str]:
 
 
 def _overlap(found: Iterable[str], official: TensorList) -> float:
-    """Harmonic mean of the known share of the file and the present share of the list; 0 if the former is small."""
+    """Harmonic mean of the file's known share and the list's present share; 0 if few are known."""
     mine = {official.aliases.get(name, name) for name in found}
     theirs = official.tensors.keys() - official.aliases.keys()
     common = len(mine & theirs)

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""GSemSplat as a scene model: Splatt3R's Gaussians with region-specific and context-aware semantics."""
+"""GSemSplat as a scene model: Splatt3R's Gaussians with two semantic fields."""
 
 import time
 

@@ -127,8 +127,9 @@ def load_gsemsplat(
         base_file: Splatt3R's file; None: one of `SPLATT3R_FILES` beside the heads.
 
     Raises:
-        SemsplatError: as :func:`load_dust3r`, for either file; MODEL_NOT_LOADED if there is no file of
-            Splatt3R; NO_LANGUAGE_MODEL if the heads name no text encoder and no CLIP file is beside.
+        SemsplatError: as :func:`load_dust3r`, for either file; MODEL_NOT_LOADED if there is no
+            file of Splatt3R; NO_LANGUAGE_MODEL if the heads name no text encoder and no CLIP file
+            is beside.
     """
     heads = read_checkpoint(path, sha256)
     weights = {

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading ``.pth`` and ``.ckpt`` files without executing anything in them.
 
-A PyTorch file is a zip archive with a pickle, and a pickle can name any function to be called. torch's weights-only
-reader refuses every name it does not know. The official files also hold configuration objects (argparse.Namespace,
-OmegaConf containers, Lightning's bookkeeping): for a short list of such names the reader is given :class:`Inert`
-in their place, which stores what it is handed and does nothing. Any other name refuses the file.
+A PyTorch file is a zip archive with a pickle, and a pickle can name any function to be called.
+torch's weights-only reader refuses every name it does not know. The official files also hold
+configuration objects (argparse.Namespace, OmegaConf containers, Lightning's bookkeeping): for a
+short list of such names the reader is given :class:`Inert` in their place, which stores what it is
+handed and does nothing. Any other name refuses the file.
 """
 
 import pickle
@@ -80,9 +81,7 @@ _MAPPING_NAMES = (
     "lightning_fabric.utilities.data.AttributeDict",
     "pytorch_lightning.utilities.parsing.AttributeDict",
 )
-PLACEHOLDERS = {name: Inert for name in _INERT_NAMES} | {
-    name: InertMapping for name in _MAPPING_NAMES
-}
+PLACEHOLDERS = dict.fromkeys(_INERT_NAMES, Inert) | dict.fromkeys(_MAPPING_NAMES, InertMapping)
 """Global name in a pickle -> what is put in its place."""
 
 _lock = threading.Lock()
@@ -99,8 +98,9 @@ def read_torch_file(path: Path) -> Any:
         Whatever was saved: usually a dict. Objects of foreign classes are :class:`Inert`.
 
     Raises:
-        SemsplatError: BAD_FILE if the file is truncated, is not a PyTorch zip file, holds compressed or foreign
-            parts, or names anything beyond tensors, plain values and the known containers.
+        SemsplatError: BAD_FILE if the file is truncated, is not a PyTorch zip file, holds
+            compressed or foreign parts, or names anything beyond tensors, plain values and the
+            known containers.
     """
     _check_archive(path)
     try:
@@ -124,7 +124,7 @@ def read_torch_file(path: Path) -> Any:
 
 
 def _check_archive(path: Path) -> None:
-    """A complete archive of stored (not compressed) parts, each inside the file; and no TorchScript."""
+    """Refuse all but a complete archive of stored parts, each inside the file; and TorchScript."""
     with path.open("rb") as file:
         magic = file.read(len(ZIP_MAGIC))
     if not zipfile.is_zipfile(path):

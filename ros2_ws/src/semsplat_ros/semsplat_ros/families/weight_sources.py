@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the official weights come from and under which terms. Facts for a person to read, not legal advice.
+"""Where the official weights come from and under which terms: facts, not legal advice.
 
 Nothing here is downloaded by the package.
 """
@@ -47,12 +47,13 @@ WEIGHT_SOURCES = {
             "Google Drive, id 1e4X0J_QyPQRFTLuta7gMrWUqVMf9vw_d, linked on the project page",
             True,
             f"{_NO_STATEMENT}; descends from MASt3R's weights and research-only data",
-            "the published configuration takes image semantics from CLIP ViT-B/16 (the paper's Lite variant), "
-            "whose file is loaded separately",
+            "the published configuration takes image semantics from CLIP ViT-B/16 (the paper's "
+            "Lite variant), whose file is loaded separately",
         ),
         WeightSource(
             "noposplat",
-            "re10k.ckpt, acid.ckpt, mixRe10kDl3dv.ckpt, mixRe10kDl3dv_512x512.ckpt or re10k_3views.ckpt",
+            "re10k.ckpt, acid.ckpt, mixRe10kDl3dv.ckpt, mixRe10kDl3dv_512x512.ckpt or "
+            "re10k_3views.ckpt",
             "the NoPoSplat project on GitHub",
             "Hugging Face, botaoye/NoPoSplat",
             True,
@@ -62,7 +63,8 @@ WEIGHT_SOURCES = {
             "dust3r",
             "DUSt3R_ViTLarge_BaseDecoder_512_dpt.pth",
             "the DUSt3R project on GitHub, naver/dust3r",
-            "the project's README; as safetensors on Hugging Face, naver/DUSt3R_ViTLarge_BaseDecoder_512_dpt",
+            "the project's README; as safetensors on Hugging Face, "
+            "naver/DUSt3R_ViTLarge_BaseDecoder_512_dpt",
             True,
             _CC_NC,
         ),
@@ -113,7 +115,7 @@ WEIGHT_SOURCES = {
             "gsemsplat",
             "none",
             "the GSemSplat paper",
-            "no official weights are known; the heads are trained with this package on a Splatt3R file",
+            "no official weights are known; semantic heads are trained on a frozen Splatt3R file",
             True,
             "descends from Splatt3R's weights, CC BY-NC 4.0",
         ),

@@ -32,7 +32,7 @@ def find_scale(
     valid: tuple[Bool[Tensor, "b h w"], Bool[Tensor, "b h w"]],
     method: ScaleMethod = ScaleMethod.WEISZFELD,
 ) -> Float[Tensor, " b"]:
-    """The scale s with predicted ~ s * truth (LSM paper, training and test; DUSt3R paper, section 3.3).
+    """The scale s with predicted ~ s * truth (LSM paper, training and test).
 
     Args:
         truth: point maps of view 1 and view 2 in camera 1.

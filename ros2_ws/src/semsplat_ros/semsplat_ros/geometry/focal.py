@@ -3,7 +3,8 @@
 """Focal length of a pinhole camera from a point map in its own frame (DUSt3R paper, section 3.3).
 
 Pixels here are integer (column, row) from 0, the principal point is the image centre (width/2,
-height/2), and there is one focal length for both axes: the convention of the DUSt3R paper's systems.
+height/2), and there is one focal length for both axes: the convention of the DUSt3R paper's
+systems.
 """
 
 import math

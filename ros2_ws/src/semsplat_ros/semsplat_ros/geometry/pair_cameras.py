@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cameras of two uncalibrated pictures from predicted point maps (DUSt3R paper, section 3.3).
 
-One prediction ("direction") is the point maps of both pictures in the frame of one of them. From one
-direction follow the focal length and the other picture's pose. If both directions were predicted, the
-more confident one is used, as the DUSt3R paper's pair viewer does.
+One prediction ("direction") is the point maps of both pictures in the frame of one of them. From
+one direction follow the focal length and the other picture's pose. If both directions were
+predicted, the more confident one is used, as the DUSt3R paper's pair viewer does.
 """
 
 from dataclasses import dataclass
@@ -65,8 +65,8 @@ def view_pair(
             own points.
 
     Returns:
-        Cameras in picture 1's frame if the first direction scores strictly higher, else in picture 2's.
-        If PnP fails, the other picture's pose is the identity and `pose.found` is False.
+        Cameras in picture 1's frame if the first direction scores strictly higher, else in picture
+        2's. If PnP fails, the other picture's pose is the identity and `pose.found` is False.
     """
     confidences = (
         torch.maximum(first.own_confidence, second.other_confidence),

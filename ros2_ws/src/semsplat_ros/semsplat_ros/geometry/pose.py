@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Camera poses from pixel-aligned point maps by PnP with RANSAC (DUSt3R paper, section 3.3).
 
-Pixels here are integer (column, row) from 0 and an unknown principal point is (width/2, height/2), as in
-:mod:`semsplat_ros.geometry.focal`. Poses are camera-to-world, the world being the frame of the points.
+Pixels here are integer (column, row) from 0 and an unknown principal point is (width/2, height/2),
+as in :mod:`semsplat_ros.geometry.focal`. Poses are camera-to-world, the world being the frame of
+the points.
 """
 
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ def estimate_pose(
         points: one point per pixel, in the world's frame, any unit.
         confident: which pixels to use.
         intrinsics: pixels, integer pixel convention.
-        iterations: RANSAC iterations (the DUSt3R paper's systems: 100 for a pair, 10 in the search).
+        iterations: RANSAC iterations (the DUSt3R paper's systems: 100 for a pair, 10 in the
+            search).
 
     Returns:
         The pose; on failure the identity with the reason in `failure`.
@@ -100,8 +102,8 @@ def search_pose(
 ) -> PoseEstimate:
     """The pose, and the focal length if it is not given, by trying focal lengths.
 
-    21 focal lengths are tried, geometrically spaced from half to three times the longer side; the one
-    with the most inliers wins, the smaller one on a tie.
+    21 focal lengths are tried, geometrically spaced from half to three times the longer side; the
+    one with the most inliers wins, the smaller one on a tie.
 
     Args:
         points: one point per pixel, in the world's frame.

@@ -70,7 +70,7 @@ def sh_basis(directions: Float[Tensor, "*b 3"], degree: int) -> Float[Tensor, "*
 def sh_colors(
     sh: Float[Tensor, "n k 3"], directions: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
-    """What 3DGS shows of Gaussians: at least 0, not limited above; differentiable in both arguments.
+    """What 3DGS shows of Gaussians: at least 0, not limited above; differentiable.
 
     Args:
         sh: (degree + 1)^2 coefficients, DC first; those above degree 3 are not read.

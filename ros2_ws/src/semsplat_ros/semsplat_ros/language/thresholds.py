@@ -4,8 +4,8 @@
 
 The GSemSplat paper takes scores above 0.5 and reports its failure case 1: an object whose response
 is clear but stays below the threshold is lost, often beside a stronger one that is found. It asks
-for an adaptive threshold and gives none. The one here is this project's design, and it is an option
-until it is evaluated.
+for an adaptive threshold and gives none. The one here is this project's design, and it is an
+option until it is evaluated.
 """
 
 import torch
@@ -16,8 +16,8 @@ DEFAULT_THRESHOLD = 0.5
 """A score that says no more than the canonical phrases do (LERF paper, 3.3)."""
 LOWEST_THRESHOLD = 0.35
 MIN_SEPARATION = 4.5
-"""Distance of the two groups' means over their pooled standard deviation. A normal distribution cut
-in two has 2.7 and a uniform one 3.5: more than this means two groups, however small one is."""
+"""Distance of the two groups' means over their pooled standard deviation. A normal distribution
+cut in two has 2.7 and a uniform one 3.5: more than this means two groups, however small one is."""
 MIN_GAP = 0.2
 """Distance of the two groups' means."""
 BINS = 256
@@ -30,9 +30,9 @@ def adaptive_threshold(
 ) -> float:
     """A threshold between `lowest` and `default` that separates a clear response from the rest.
 
-    Otsu's threshold of the scores below the default, if it splits them into two groups that are far
-    apart; the default otherwise. It never rises above the default, so it can only add to the answer,
-    and where nothing responds clearly it adds nothing.
+    Otsu's threshold of the scores below the default, if it splits them into two groups that are
+    far apart; the default otherwise. It never rises above the default, so it can only add to the
+    answer, and where nothing responds clearly it adds nothing.
 
     Args:
         scores: relevancies of one query, 0..1, of pixels or Gaussians.

@@ -6,8 +6,8 @@ From the paper: a semantic head a view, in parallel to the Gaussian head, on the
 with a region-specific and a context-aware branch of 16 channels each; one MLP a branch to CLIP
 space, applied after rendering; everything of Splatt3R frozen. Left open by the paper and decided
 here: one DPT trunk a view that both branches share; branches of a convolution, upsampling and a
-second convolution; no activation on the 16 channels; MLPs with one hidden layer of 128. There are no
-official weights, so the tensor names are this project's.
+second convolution; no activation on the 16 channels; MLPs with one hidden layer of 128. There are
+no official weights, so the tensor names are this project's.
 """
 
 from typing import NamedTuple
@@ -156,8 +156,8 @@ def semantic_loss(
 ) -> Float[Tensor, ""]:
     """Mean of 1 - cosine over the pixels that count (GSemSplat paper, equation 2).
 
-    The paper's objective is the sum of this over both branches, with rendered and projected features
-    against the features of a vision-language model.
+    The paper's objective is the sum of this over both branches, with rendered and projected
+    features against the features of a vision-language model.
 
     Args:
         predicted: projected features of rendered pixels.

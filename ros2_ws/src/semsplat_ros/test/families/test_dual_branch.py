@@ -86,7 +86,7 @@ class Branched(Given):
 def test_relevancy_decides_by_score_and_not_by_cosine(wrapped):
     """The context field is less similar to the text, but even less to the canonical phrases."""
     axis = torch.eye(CLIP)
-    rows = {"chair": axis[0]} | {phrase: axis[1] for phrase in CANONICAL_PHRASES}
+    rows = {"chair": axis[0]} | dict.fromkeys(CANONICAL_PHRASES, axis[1])
     region = normalize(0.8 * axis[0] + 0.6 * axis[1], dim=0).repeat(4, 1)
     context = normalize(0.6 * axis[0] + 0.8 * axis[2], dim=0).repeat(4, 1)
     field = Branched(Given(region), Given(context))
@@ -98,7 +98,7 @@ def test_relevancy_decides_by_score_and_not_by_cosine(wrapped):
 
 
 def test_a_field_without_branches_answers_itself():
-    rows = {"chair": torch.eye(CLIP)[0]} | {p: torch.eye(CLIP)[1] for p in CANONICAL_PHRASES}
+    rows = {"chair": torch.eye(CLIP)[0]} | dict.fromkeys(CANONICAL_PHRASES, torch.eye(CLIP)[1])
     relevancy = Relevancy(LanguageProfile(LanguageKind.OPEN), Fixed(rows))
     field = _Selected(Given(torch.eye(CLIP)[:2]), torch.tensor([True, True]))
     expected = torch.sigmoid(torch.tensor([10.0, -10.0]))

@@ -116,7 +116,9 @@ class KnownNetwork(Dust3rNetwork):
             first_from_second = self.pose if item == 0 else np.linalg.inv(self.pose)
             second = self.points(1 - item) @ first_from_second[:3, :3].T + first_from_second[:3, 3]
             items.append((self.points(item), second))
-        sides = [torch.tensor(np.stack(side), dtype=torch.float32) for side in zip(*items)]
+        sides = [
+            torch.tensor(np.stack(side), dtype=torch.float32) for side in zip(*items, strict=True)
+        ]
         confidence = torch.tensor(self.confidences)[: len(images), None, None]
         confidence = confidence.expand(-1, HEIGHT, WIDTH)
         return PairPointMaps(

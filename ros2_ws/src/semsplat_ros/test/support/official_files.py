@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weight files in the layouts of the official ones, without their weights.
 
-Tensors have official names and shapes but one stored value each (stride 0), so the files are small.
+Tensors have official names and shapes but one stored value each (stride 0), so the files are
+small.
 """
 
 import argparse

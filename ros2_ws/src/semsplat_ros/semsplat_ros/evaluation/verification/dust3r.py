@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """DUSt3R and Splatt3R: every recorded stage from the patch tokens to points and Gaussians.
 
-Splatt3R's file covers MASt3R too: the same tensors, but for the descriptor confidence, which is one
-less in MASt3R.
+Splatt3R's file covers MASt3R too: the same tensors, but for the descriptor confidence, which is
+one less in MASt3R.
 """
 
 import re
@@ -25,8 +25,8 @@ from semsplat_ros.networks.splatt3r import PixelGaussians, Splatt3rNetwork
 BACKBONE_LIMIT = 2e-5
 OUTPUT_LIMIT = 1e-4
 OFFSET_LIMIT = 1e-3
-"""The recorded offset is a difference of two float32 positions a thousand times larger than it: it holds
-four digits at most."""
+"""The recorded offset is a difference of two float32 positions a thousand times larger than it: it
+holds four digits at most."""
 ROPE_LIMIT = 1e-5
 FOCAL_LIMIT = 1e-2
 """Relative; the recorded point maps are meaningless, so their focal length is ill-conditioned."""

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names and shapes of the tensors in the official checkpoint files, as data.
 
-Each ``*.json`` here holds: ``about``; ``prefix`` (what stands before every name in the file); ``include`` (other lists,
-each with a prefix of its own); ``aliases`` (second name -> first name of one tensor; both stand in the file);
-``dtypes`` (those that are not float32) and ``shapes``.
+Each ``*.json`` here holds: ``about``; ``prefix`` (what stands before every name in the file);
+``include`` (other lists, each with a prefix of its own); ``aliases`` (second name -> first name of
+one tensor; both stand in the file); ``dtypes`` (those that are not float32) and ``shapes``.
 """
 
 import json
