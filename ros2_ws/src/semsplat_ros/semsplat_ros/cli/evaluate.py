@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure a model.", no_args_is_help=True)
     group.callback()(lambda: None)
     group.command("rooms")(rooms)
+    group.command("calibrate")(calibrate)
     app.add_typer(group, name="evaluate")
 
 
@@ -32,18 +33,9 @@ def rooms(
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
 ) -> None:
     """Find success, wrong finds, depth and segmentation on generated rooms."""
-    first, last = _parse_seeds(seeds)
-    from rich.progress import track
-
+    records = _run(seeds, stereo, free, min_score, model, checkpoint, workers)
     from semsplat_ros.evaluation.room_report import report
 
-    jobs = [(s, stereo, free, min_score) for s in range(first, last)]
-    context = multiprocessing.get_context("spawn")
-    records = []
-    with context.Pool(workers, _start_worker, (model, checkpoint)) as pool:
-        results = pool.imap(_work, jobs)
-        for part in track(results, total=len(jobs), description="rooms", disable=None):
-            records.extend(part)
     figures = {
         "seeds": seeds,
         **report(records),
@@ -54,6 +46,46 @@ def rooms(
     if json_path:
         json_path.write_text(json.dumps(figures, indent=2) + "\n")
     _print(figures)
+
+
+def calibrate(
+    model: Annotated[str, typer.Argument(help="Name in the zoo.")] = "room",
+    seeds: Annotated[str, typer.Option(help="Rooms FIRST:LAST to learn from.")] = "900000:900060",
+    wrong_finds: Annotated[float, typer.Option(help="Wrong finds at the threshold.")] = 0.06,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+) -> None:
+    """Map raw scores so that 0.25 is the threshold with few wrong finds; writes config.yaml."""
+    from semsplat_ros.evaluation.calibration import calibrate as fit
+    from semsplat_ros.evaluation.calibration import store
+    from semsplat_ros.families.zoo import model_directory
+
+    folder = model_directory() / model
+    store(folder, None)
+    records = _run(seeds, 2, 1, 0.0, model, "", workers)
+    points = fit([r for r in records if r.split in ("stereo", "free")], wrong_finds)
+    store(folder, points)
+    for raw, calibrated in zip(points["raw"], points["calibrated"], strict=True):
+        print(f"{raw:.4f} -> {calibrated:.4f}")
+
+
+def _run(
+    seeds: str,
+    stereo: int,
+    free: int,
+    min_score: float,
+    model: str,
+    checkpoint: str,
+    workers: int,
+) -> list:
+    """Records of all rooms, in the order of the seeds, whatever the number of processes."""
+    first, last = _parse_seeds(seeds)
+    from rich.progress import track
+
+    jobs = [(s, stereo, free, min_score) for s in range(first, last)]
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers, _start_worker, (model, checkpoint)) as pool:
+        results = pool.imap(_work, jobs)
+        return [r for part in track(results, "rooms", len(jobs)) for r in part]
 
 
 def _parse_seeds(text: str) -> tuple[int, int]:

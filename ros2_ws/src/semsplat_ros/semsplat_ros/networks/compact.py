@@ -41,11 +41,11 @@ class CompactConfig:
 class Matches:
     """For every 1/4 cell of a view, where it is in the other view (b pairs, first views then second)."""
 
-    rays: Float[Tensor, "2b 2 hq wq"]
+    rays: Float[Tensor, "n 2 hq wq"]
     """Ray (x/z, y/z) in the other view; no gradient."""
-    confidence: Float[Tensor, "2b 2 hq wq"]
+    confidence: Float[Tensor, "n 2 hq wq"]
     """Share of the match's probability near its peak, and the probability of the way back; 0..1."""
-    features: Float[Tensor, "2b m c"]
+    features: Float[Tensor, "n m c"]
     """Unit vectors of the cells, row-major; the first times the learned scale gives match logits."""
     scale: Float[Tensor, ""]
 
@@ -54,26 +54,26 @@ class Matches:
 class CompactPrediction:
     """What the network says of b pairs; entry i is the first view of pair i, b + i the second."""
 
-    log_depth: Float[Tensor, "2b h w"]
+    log_depth: Float[Tensor, "n h w"]
     """Natural logarithm of the depth along the optical axis in metres."""
-    log_error: Float[Tensor, "2b h w"]
+    log_error: Float[Tensor, "n h w"]
     """Logarithm of one over the expected error of log_depth: larger is surer."""
-    instance: Float[Tensor, "2b e hh wh"]
+    instance: Float[Tensor, "n e hh wh"]
     """Not normalised, at 1/2."""
-    semantic: Float[Tensor, "2b s hh wh"]
+    semantic: Float[Tensor, "n s hh wh"]
     """Before the projection to the text space, at 1/2."""
-    log_focal: Float[Tensor, " 2b"]
+    log_focal: Float[Tensor, " n"]
     """Logarithm of focal length over image height."""
     matches: Matches
 
 
 def network_input(
-    images: Float[Tensor, "2b 3 h w"],
-    rays: Float[Tensor, "2b 2 h w"],
+    images: Float[Tensor, "n 3 h w"],
+    rays: Float[Tensor, "n 2 h w"],
     intrinsics_known: Float[Tensor, " b"],
     baselines: Float[Tensor, " b"],
-    cue: Float[Tensor, "2b h w"],
-) -> Float[Tensor, "2b 11 h w"]:
+    cue: Float[Tensor, "n h w"],
+) -> Float[Tensor, "n 11 h w"]:
     """Stack what is known about b pairs into the network's input channels.
 
     Args:
@@ -106,7 +106,7 @@ def network_input(
     return torch.cat(channels, dim=1)
 
 
-def swap_views(values: Float[Tensor, "2b ..."]) -> Float[Tensor, "2b ..."]:
+def swap_views(values: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
     """Exchange the first and second views of all pairs."""
     first, second = values.chunk(2)
     return torch.cat([second, first])
@@ -186,9 +186,9 @@ class Matcher(nn.Module):
 
     def forward(
         self,
-        quarter: Float[Tensor, "2b c hq wq"],
-        eighth: Float[Tensor, "2b d he we"],
-        rays: Float[Tensor, "2b 2 h w"],
+        quarter: Float[Tensor, "n c hq wq"],
+        eighth: Float[Tensor, "n d he we"],
+        rays: Float[Tensor, "n 2 h w"],
     ) -> Matches:
         """Matches from features at 1/4 and 1/8."""
         features = self.from_quarter(quarter) + _double(self.from_eighth(eighth))
@@ -283,14 +283,16 @@ class CompactNetwork(nn.Module):
             self.focal_head.weight.zero_()
             self.focal_head.bias.zero_()
 
-    def forward(self, x: Float[Tensor, "2b 11 h w"]) -> CompactPrediction:
+    def forward(self, x: Float[Tensor, "n 11 h w"]) -> CompactPrediction:
         """Predict from the channels of :func:`network_input`.
 
         Raises:
             ValueError: if a side is not a multiple of 16.
         """
         if x.shape[-1] % STRIDE or x.shape[-2] % STRIDE:
-            raise ValueError(f"image sides must be multiples of {STRIDE}, got {tuple(x.shape[-2:])}")
+            raise ValueError(
+                f"image sides must be multiples of {STRIDE}, got {tuple(x.shape[-2:])}"
+            )
         rays, cue, valid = x[:, 3:5], x[:, 9], x[:, 10]
         half = self.encode_half(self.down_half(x))
         quarter = self.encode_quarter(self.down_quarter(half))
@@ -302,9 +304,13 @@ class CompactNetwork(nn.Module):
         deep, log_focal = self._attend(self.down_sixteenth(eighth), rays)
         up = self.decode_eighth(_double(self.up_eighth(deep)) + eighth)
         up = _cross_views(self.cross_decode, up)
-        up4 = self.decode_quarter(_double(self.up_quarter(up)) + quarter + self.match_to_quarter(flow))
+        up4 = self.decode_quarter(
+            _double(self.up_quarter(up)) + quarter + self.match_to_quarter(flow)
+        )
         up2 = self.decode_half(_double(self.up_half(up4)) + half)
-        return self._heads(self.head(up2), self.semantic_quarter(up4), log_focal, cue, valid, matches)
+        return self._heads(
+            self.head(up2), self.semantic_quarter(up4), log_focal, cue, valid, matches
+        )
 
     def _attend(self, x: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
         """Attention at 1/16: within the views and over the pair, in turn."""

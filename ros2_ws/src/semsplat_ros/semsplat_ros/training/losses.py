@@ -124,7 +124,7 @@ def _expected_error(log_error: Tensor, error: Tensor) -> Tensor:
 
 
 def _instance(
-    vectors: Float[Tensor, "2b e hh wh"], instance: Int[Tensor, "b 2 h w"]
+    vectors: Float[Tensor, "n e hh wh"], instance: Int[Tensor, "b 2 h w"]
 ) -> Float[Tensor, ""]:
     """Every pixel should be nearest to the mean vector of its instance, over both views."""
     pairs = instance.shape[0]
@@ -165,7 +165,7 @@ def _match(matches: Matches, batch: PairBatch) -> Float[Tensor, ""]:
     return loss
 
 
-def _focal(log_focal: Float[Tensor, " 2b"], batch: PairBatch) -> Float[Tensor, ""]:
+def _focal(log_focal: Float[Tensor, " n"], batch: PairBatch) -> Float[Tensor, ""]:
     """Absolute error of the logarithm of focal length over image height."""
     truth = torch.log(by_view(batch.intrinsics)[:, 1, 1] / batch.depth.shape[-2])
     return (log_focal - truth).abs().mean()

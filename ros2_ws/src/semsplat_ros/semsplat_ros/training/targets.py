@@ -27,7 +27,7 @@ class CellTargets:
 
 def inputs(
     batch: PairBatch, baseline_known: Bool[Tensor, " b"], intrinsics_known: Bool[Tensor, " b"]
-) -> Float[Tensor, "2b 11 h w"]:
+) -> Float[Tensor, "n 11 h w"]:
     """Network input; without intrinsics the rays are a default camera's and the baseline is unknown."""
     height, width = batch.images.shape[-2:]
     default = default_intrinsics(height, width).to(batch.intrinsics)
