@@ -58,7 +58,8 @@ def memory_rows(rgb: np.ndarray, encoding: str, big_endian: bool) -> np.ndarray:
     if encoding == "mono8":
         return rgb[..., 0]
     if encoding == "mono16":
-        wide = rgb[..., 0].astype(np.uint16) * 257
+        # The two bytes differ, so that their order matters; 100 / 257 is rounded away.
+        wide = np.minimum(rgb[..., 0].astype(np.uint32) * 257 + 100, 65535).astype(np.uint16)
         return wide.astype(">u2" if big_endian else "<u2").view(np.uint8)
     alpha = np.full((height, width, 1), 77, np.uint8)
     channels = {"rgb8": rgb, "bgr8": rgb[..., ::-1]}
