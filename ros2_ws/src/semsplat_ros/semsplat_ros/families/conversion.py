@@ -109,7 +109,7 @@ def convert(source: Path, target: Path, overwrite: bool = False) -> Checkpoint:
     kept = {n: t for n, t in checkpoint.extras.items() if n.startswith(KEPT_EXTRAS)}
     names: dict[tuple[int, int], str] = {}
     tensors = {}
-    for name, tensor in (checkpoint.tensors | kept).items():
+    for name, tensor in {**checkpoint.tensors, **kept}.items():
         # safetensors refuses one tensor under two names. The loader knows the second names of
         # official files and fills them; a file of another kind gets a copy.
         first = names.setdefault((tensor.data_ptr(), tensor.numel()), name)

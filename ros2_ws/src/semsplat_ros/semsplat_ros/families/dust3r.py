@@ -172,7 +172,7 @@ def _more_confident(
     if views.intrinsics is not None:
         given = views.intrinsics.detach().double().cpu().numpy().copy()
         given[:, :2, 2] -= 0.5
-    pair = view_pair(*directions, given)
+    pair = view_pair(directions[0], directions[1], given)
     best = directions[pair.reference]
     maps = [
         ViewPoints(best.own_points, best.own_confidence),
