@@ -1,0 +1,91 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""`semsplat predict`: two pictures in, Gaussians, depth, masks and answers out. No ROS needed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the `predict` command to the application."""
+    app.command("predict")(predict)
+
+
+def predict(
+    left: Annotated[Path, typer.Argument(help="First picture.")],
+    right: Annotated[Path, typer.Argument(help="Second picture of the same place.")],
+    query: Annotated[
+        list[str] | None, typer.Option(help='What to find, for example "chair"; repeatable.')
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("output"),
+    model: Annotated[str, typer.Option(help="Name in the zoo, or an upstream system.")] = "room",
+    checkpoint: Annotated[str, typer.Option(help="Weights file of an upstream system.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    focal: Annotated[
+        float, typer.Option(help="Focal length in pixels of the pictures; 0 = estimate.", min=0)
+    ] = 0.0,
+    baseline: Annotated[
+        float, typer.Option(help="Metres, only for a rectified left and right; 0 = unknown.", min=0)
+    ] = 0.0,
+    min_score: Annotated[float, typer.Option(help="Threshold of a find.", min=0, max=1)] = 0.25,
+) -> None:
+    """Predict a semantic scene from two pictures and look for things in it."""
+    import torch
+
+    from semsplat_ros.errors import SemsplatError
+    from semsplat_ros.objects.export import write_all
+    from semsplat_ros.perceiver import load_perceiver
+    from semsplat_ros.scene import IntrinsicsSource
+
+    try:
+        pictures = _read(left), _read(right)
+        perceiver = load_perceiver(model, checkpoint=checkpoint, device=device)
+        intrinsics = tuple(
+            torch.tensor([[focal, 0, p.shape[1] / 2], [0, focal, p.shape[0] / 2], [0, 0, 1]])
+            if focal
+            else None
+            for p in pictures
+        )
+        views = perceiver.prepare(
+            *pictures,
+            intrinsics=intrinsics,
+            intrinsics_source=IntrinsicsSource.PARAMETER,
+            baseline=baseline or None,
+        )
+        perception = perceiver.perceive(views)
+        answers = [perceiver.query(perception, q, min_score=min_score) for q in query or []]
+        files = write_all(perception, pictures, answers, out)
+    except SemsplatError as error:
+        typer.echo(f"semsplat: {error.message}", err=True)
+        raise typer.Exit(2) from error
+    for answer in answers:
+        typer.echo(_sentence(answer, perception.scene.scale.is_metric))
+    names = ", ".join(i.label or f"#{i.id}" for i in perception.instances) or "nothing"
+    typer.echo(f"{len(perception.instances)} objects: {names}")
+    typer.echo(f"{len(files)} files in {out}/: {', '.join(f.name for f in files)}")
+
+
+def _read(path: Path):
+    import cv2
+
+    from semsplat_ros.errors import ErrorCode, SemsplatError
+
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        what = "there is no such file" if not path.exists() else "it is no picture OpenCV can read"
+        raise SemsplatError(ErrorCode.IO_ERROR, f"cannot read {path}: {what}")
+    return picture[..., ::-1].copy()
+
+
+def _sentence(answer, metric: bool) -> str:
+    """One line for a person."""
+    if not answer.found:
+        return answer.message
+    match = answer.matches[0]
+    x, y, z = match.instance.box_center
+    unit = "m" if metric else "units (scale unknown)"
+    side = f"{abs(x):.2f} {'right' if x > 0 else 'left'}"
+    height = f"{abs(y):.2f} {'down' if y > 0 else 'up'}"
+    return f"{answer.concept}: {z:.2f} ahead, {side}, {height}, in {unit} (score {match.score:.2f})"

@@ -1,0 +1,80 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""Objects painted into the picture they were found in."""
+
+import colorsys
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8, UInt16
+
+from semsplat_ros.scene import ObjectInstance
+
+TINT = 0.45
+"""Share of the object's colour in its area."""
+GOLDEN_ANGLE = 0.38196601125
+"""Of a turn: consecutive ids get hues far apart."""
+
+
+def label_colour(label_id: int) -> tuple[int, int, int]:
+    """r g b, 0..255, of a label id, the same everywhere; 0 (unlabelled) is grey."""
+    if label_id == 0:
+        return 128, 128, 128
+    hue = (label_id * GOLDEN_ANGLE) % 1.0
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.65 if label_id % 2 else 0.85, 0.95)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def object_colour(instance: ObjectInstance) -> tuple[int, int, int]:
+    """r g b, 0..255: the label's colour; unlabelled objects get one each."""
+    return label_colour(instance.label_id or 1000 + instance.id)
+
+
+def object_name(instance: ObjectInstance) -> str:
+    """As in "chair 0.83", or "#3" if there is no label."""
+    if not instance.label:
+        return f"#{instance.id}"
+    return f"{instance.label} {instance.label_score:.2f}"
+
+
+def draw_objects(
+    picture: UInt8[np.ndarray, "h w 3"],
+    mask: UInt16[np.ndarray, "h w"],
+    instances: tuple[ObjectInstance, ...],
+    view: int = 0,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture with every object tinted, outlined and named.
+
+    Args:
+        picture: an original picture, RGB; not changed.
+        mask: ids of the objects at its pixels.
+        instances: the objects.
+        view: which picture it is, for the places of the names.
+    """
+    out = picture.copy()
+    for instance in instances:
+        area = mask == instance.id
+        if not area.any():
+            continue
+        colour = np.array(object_colour(instance), np.float32)
+        out[area] = (out[area] * (1.0 - TINT) + colour * TINT).astype(np.uint8)
+        contours, _ = cv2.findContours(
+            area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        cv2.drawContours(out, contours, -1, colour.tolist(), 2)
+    for instance in instances:
+        _write_name(out, instance, view)
+    return out
+
+
+def _write_name(picture: np.ndarray, instance: ObjectInstance, view: int) -> None:
+    roi = instance.rois[view] if view < len(instance.rois) else None
+    if roi is None or roi.width == 0:
+        return
+    # OpenCV's fonts have ASCII only; other letters come out as "?".
+    name = object_name(instance).encode("ascii", "replace").decode()
+    at = (int(roi.left) + 3, int(roi.top) + 15)
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(
+            picture, name, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA
+        )
