@@ -47,8 +47,9 @@ class Perceiver:
 
     Args:
         model: what turns views into scenes.
-        text_encoder: the encoder of the model's semantic space, if the model brings none of its own;
-            None loads the one that the model's language profile names, when it is first needed.
+        text_encoder: the encoder of the model's semantic space, if the model brings none of its
+            own; None loads the one that the model's language profile names, when it is first
+            needed.
     """
 
     def __init__(self, model: SceneModel, text_encoder: TextEncoder | None = None) -> None:
@@ -109,8 +110,8 @@ class Perceiver:
             settings: how Gaussians are grouped; None takes the defaults.
 
         Raises:
-            SemsplatError: INTERNAL if more than a tenth of the Gaussians is not finite; what the model
-                raises.
+            SemsplatError: INTERNAL if more than a tenth of the Gaussians is not finite; what the
+                model raises.
         """
         vocabulary = vocabulary or self._default_vocabulary
         watch = _StopWatch()
@@ -138,8 +139,8 @@ class Perceiver:
         """A vocabulary of `labels` in the given order; "unlabelled" is put before them.
 
         Raises:
-            SemsplatError: INVALID_ARGUMENT naming blank or repeated labels, or more than 512 of them;
-                NO_LANGUAGE_MODEL if the model has no language.
+            SemsplatError: INVALID_ARGUMENT naming blank or repeated labels, or more than 512 of
+                them; NO_LANGUAGE_MODEL if the model has no language.
         """
         names = [" ".join(label.split()) for label in labels]
         reasons = rejected_labels(names)
@@ -166,8 +167,9 @@ class Perceiver:
             max_chars: longest text, in characters.
 
         Returns:
-            `found` is True if the best object scores at least `min_score`; then `matches` holds all that
-            do. Otherwise it holds the single best object below, if there is any, and `message` says so.
+            `found` is True if the best object scores at least `min_score`; then `matches` holds
+            all that do. Otherwise it holds the single best object below, if there is any, and
+            `message` says so.
 
         Raises:
             SemsplatError: EMPTY_TEXT, TEXT_TOO_LONG, INVALID_ARGUMENT, NO_LANGUAGE_MODEL.
@@ -176,7 +178,8 @@ class Perceiver:
         if not 0.0 <= min_score <= 1.0 or top_k < 1:
             raise SemsplatError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"min_score {min_score} and top_k {top_k} given; min_score is 0..1, top_k at least 1",
+                f"min_score {min_score} and top_k {top_k} given; min_score is 0..1, top_k at "
+                f"least 1",
             )
         language = self._language()
         if perception.scene.semantics is None:
@@ -184,7 +187,8 @@ class Perceiver:
         return rank(perception, language, text, concept, top_k, min_score)
 
     def relevancy(self, perception: Perception, text: str) -> Float[Tensor, " n"]:
-        """How relevant a text is to every Gaussian of a perception, 0..1, not calibrated, on the CPU.
+        """How relevant a text is to every Gaussian of a perception, 0..1, not calibrated, on the
+        CPU.
 
         Raises:
             SemsplatError: EMPTY_TEXT, NO_LANGUAGE_MODEL.
@@ -219,7 +223,7 @@ def load_perceiver(
     Raises:
         SemsplatError: what `load_model` raises.
     """
-    from semsplat_ros.families.zoo import load_model  # noqa: PLC0415  (imports every family)
+    from semsplat_ros.families.zoo import load_model
 
     return Perceiver(load_model(name, checkpoint, device, precision, sha256))
 
@@ -243,7 +247,8 @@ def rejected_labels(labels: list[str]) -> list[str]:
 
 
 def _finite(scene: SemanticScene) -> SemanticScene:
-    """The scene without the Gaussians that are not finite; raises INTERNAL if they are too many."""
+    """The scene without the Gaussians that are not finite; raises INTERNAL if they are too
+    many."""
     g = scene.gaussians
     parts = (g.means, g.scales, g.quats_wxyz, g.opacities[:, None], g.sh.flatten(1))
     # A sum is finite only if all its terms are: one pass and one bit a Gaussian.
@@ -254,7 +259,8 @@ def _finite(scene: SemanticScene) -> SemanticScene:
     if broken > MAX_BROKEN_SHARE * len(g):
         raise SemsplatError(
             ErrorCode.INTERNAL,
-            f"{broken} of {len(g)} Gaussians are not finite; the pair is dropped. If this repeats, try "
+            f"{broken} of {len(g)} Gaussians are not finite; the pair is dropped. If this "
+            f"repeats, try "
             "precision fp32 or check the checkpoint",
         )
     features = scene.instance_features

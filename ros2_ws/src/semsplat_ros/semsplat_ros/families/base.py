@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What every family of models answers to; the node, the commands and the evaluation know nothing else."""
+"""What every family of models answers to; the node, the commands and the evaluation know nothing
+else."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +23,8 @@ class ModelInfo:
 
     name: str
     checksum: str
-    """First 8 hex digits of the sha256 of its weights file, or "rule" for weights made from names."""
+    """First 8 hex digits of the sha256 of its weights file, or "rule" for weights made from
+    names."""
     image_size: tuple[int, int]
     """Height and width of the network image."""
     metric: bool
@@ -53,8 +55,8 @@ class TextEncoder(Protocol):
 class Calibration:
     """A piecewise-linear map from a raw score to the calibrated score that users see, both 0..1.
 
-    Outside the points the end values hold. Every model carries its own, measured on pictures it was not
-    trained on, so that a threshold means the same for all of them.
+    Outside the points the end values hold. Every model carries its own, measured on pictures it
+    was not trained on, so that a threshold means the same for all of them.
 
     Raises:
         SemsplatError: BAD_FILE if the points are not a rising curve inside 0..1.
@@ -78,8 +80,9 @@ class Calibration:
         ):
             raise SemsplatError(
                 ErrorCode.BAD_FILE,
-                f"calibration points {self.raw} -> {self.calibrated} are no rising curve inside 0..1; "
-                "give at least two raw values in strictly rising order and as many calibrated ones",
+                f"calibration points {self.raw} -> {self.calibrated} are no rising curve inside "
+                "0..1; give at least two raw values in strictly rising order and as many "
+                "calibrated ones",
             )
 
     def __call__(self, score: float) -> float:
@@ -98,7 +101,8 @@ class LanguageKind(StrEnum):
 
 @dataclass(frozen=True)
 class LanguageProfile:
-    """What a model's language is like; :mod:`semsplat_ros.language.relevancy` scores text by it."""
+    """What a model's language is like; :mod:`semsplat_ros.language.relevancy` scores text by
+    it."""
 
     kind: LanguageKind
     encoder: str = ""
@@ -125,7 +129,8 @@ class SceneModel(Protocol):
 
     @property
     def text_encoder(self) -> TextEncoder | None:
-        """The encoder whose space the scenes' semantics live in; None if the model has no language."""
+        """The encoder whose space the scenes' semantics live in; None if the model has no
+        language."""
         ...
 
     @property
@@ -142,6 +147,7 @@ class SceneModel(Protocol):
         """One feed-forward pass under inference mode.
 
         Raises:
-            SemsplatError: INVALID_ARGUMENT if the number of views or their size does not suit the model.
+            SemsplatError: INVALID_ARGUMENT if the number of views or their size does not suit the
+                model.
         """
         ...

@@ -17,7 +17,8 @@ def transform_points(
 def project(
     points: Float[Tensor, "*n 3"], intrinsics: Float[Tensor, "3 3"]
 ) -> tuple[Float[Tensor, "*n 2"], Float[Tensor, "*n"]]:
-    """Pixels (column, row; the first pixel's centre is 0.5, 0.5) and depth of points in the camera's frame.
+    """Pixels (column, row; the first pixel's centre is 0.5, 0.5) and depth of points in the
+    camera's frame.
 
     Pixels of points that are not in front of the camera (depth <= 0) are NaN.
     """

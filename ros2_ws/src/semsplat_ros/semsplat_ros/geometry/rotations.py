@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Rotations as matrices and as quaternions, w first as in 3D Gaussian splatting; ROS has w last."""
+"""Rotations as matrices and as quaternions, w first as in 3D Gaussian splatting; ROS has w
+last."""
 
 import torch
 from jaxtyping import Float
@@ -32,8 +33,8 @@ def matrices_from_quats(quats_wxyz: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 
 def quats_from_matrices(matrices: Float[Tensor, "*n 3 3"]) -> Float[Tensor, "*n 4"]:
     """Unit quaternions w x y z, w >= 0, of rotation matrices.
 
-    Of the four ways to read them off, the one that divides by the largest number is taken (Shepperd 1978,
-    "Quaternion from rotation matrix").
+    Of the four ways to read them off, the one that divides by the largest number is taken
+    (Shepperd 1978, "Quaternion from rotation matrix").
     """
     m = matrices
     diagonal = m.diagonal(dim1=-2, dim2=-1)

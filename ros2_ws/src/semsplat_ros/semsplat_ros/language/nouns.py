@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plain word lists: other names of household things, and things that are something else.
 
-Sentence embeddings bring most words near the class they mean, but not all: "desk" lies nearer to "chair"
-than to "table". :data:`SYNONYMS` settles the usual ones, :data:`OTHER_THINGS` says what a word may mean
-instead of any class, so that a giraffe is not taken for the class that happens to be nearest.
+Sentence embeddings bring most words near the class they mean, but not all: "desk" lies nearer to
+"chair" than to "table". :data:`SYNONYMS` settles the usual ones, :data:`OTHER_THINGS` says what a
+word may mean instead of any class, so that a giraffe is not taken for the class that happens to
+be nearest.
 """
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -72,23 +73,26 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 """Class name -> names that mean it; used for the classes that a model has."""
 
 OTHER_THINGS: tuple[str, ...] = tuple(
-    """giraffe;elephant;horse;cow;sheep;dog;cat;bird;fish;snake;lion;bear;zebra;penguin;dolphin;insect;animal
-car;truck;bicycle;motorcycle;helicopter;airplane;boat;ship;train;bus;vehicle;tank;satellite;rocket
-mountain;river;ocean;beach;forest;tree;grass;cloud;sky;moon;sun;rain;snow;stone;water;fire
-bridge;castle;church;tower;skyscraper;building;house;street;road;traffic light;street sign;city
-umbrella;surfboard;skateboard;kite;bat;racket;helmet;toy;doll;teddy bear;balloon;game
-fruit;banana;apple;orange;pizza;sandwich;carrot;vegetable;cake;bread;cheese;egg;meat;food;coffee;milk
-fork;knife;spoon;plate;bowl;pan;kettle;scissors;hammer;screwdriver;drill;wrench;tool;rope;ladder
-toothbrush;toilet;bathtub;shower;sink;faucet;towel;soap;mirror;hair dryer
-refrigerator;oven;microwave;dishwasher;washing machine;stove;toaster;kitchen;bathroom;bedroom
-guitar;piano;violin;drum;trumpet;music;song;backpack;handbag;suitcase;wallet;key
-hat;shoe;shirt;trousers;dress;coat;sock;glove;necklace;ring;glasses;wristwatch
-person;baby;man;woman;child;face;hand;human;robot;drone;gun;sword;bomb
-telephone;smartphone;printer;keyboard;computer mouse;camera;loudspeaker;headphones;remote control;battery
-clock;vase;fan;wheelchair;mailbox;tent;crib;projector;vacuum cleaner;radiator;heater;stairs;curtain;fireplace;candle;socket;power switch;pipe;cable
-paper;pen;pencil;newspaper;envelope;calendar;money;colour;number;idea;time;happiness;weather;sport;language
-""".replace("\n", ";")
-    .strip(";")
+    """
+giraffe;elephant;horse;cow;sheep;dog;cat;bird;fish;snake;lion;bear;zebra;penguin;dolphin
+insect;animal;car;truck;bicycle;motorcycle;helicopter;airplane;boat;ship;train;bus;vehicle
+tank;satellite;rocket;mountain;river;ocean;beach;forest;tree;grass;cloud;sky;moon;sun;rain
+snow;stone;water;fire;bridge;castle;church;tower;skyscraper;building;house;street;road
+traffic light;street sign;city;umbrella;surfboard;skateboard;kite;bat;racket;helmet;toy;doll
+teddy bear;balloon;game;fruit;banana;apple;orange;pizza;sandwich;carrot;vegetable;cake;bread
+cheese;egg;meat;food;coffee;milk;fork;knife;spoon;plate;bowl;pan;kettle;scissors;hammer
+screwdriver;drill;wrench;tool;rope;ladder;toothbrush;toilet;bathtub;shower;sink;faucet;towel
+soap;mirror;hair dryer;refrigerator;oven;microwave;dishwasher;washing machine;stove;toaster
+kitchen;bathroom;bedroom;guitar;piano;violin;drum;trumpet;music;song;backpack;handbag;suitcase
+wallet;key;hat;shoe;shirt;trousers;dress;coat;sock;glove;necklace;ring;glasses;wristwatch
+person;baby;man;woman;child;face;hand;human;robot;drone;gun;sword;bomb;telephone;smartphone
+printer;keyboard;computer mouse;camera;loudspeaker;headphones;remote control;battery;clock
+vase;fan;wheelchair;mailbox;tent;crib;projector;vacuum cleaner;radiator;heater;stairs;curtain
+fireplace;candle;socket;power switch;pipe;cable;paper;pen;pencil;newspaper;envelope;calendar
+money;colour;number;idea;time;happiness;weather;sport;language
+""".strip()
+    .replace("\n", ";")
     .split(";")
 )
-"""Common nouns outside a household class list; those that a model has as classes are left out for it."""
+"""Common nouns outside a household class list; those that a model has as classes are left out for
+it."""

@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""The text tower of any CLIP model that the library open_clip knows, with the user's weights file."""
+"""The text tower of any CLIP model that the library open_clip knows, with the user's weights
+file."""
 
 import importlib.util
 from pathlib import Path
@@ -15,7 +16,8 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 
 
 class OpenClip:
-    """A :class:`semsplat_ros.families.base.TextEncoder`; runs on the CPU, safe to call from any thread.
+    """A :class:`semsplat_ros.families.base.TextEncoder`; runs on the CPU, safe to call from any
+    thread.
 
     Args:
         model: a name out of ``open_clip.list_models()``, for example ``ViT-B-16``.
@@ -65,16 +67,17 @@ class OpenClip:
 
 
 def _open_clip() -> ModuleType:
-    """The library, imported; works beside a PyTorch for which torchvision has no matching build."""
+    """The library, imported; works beside a PyTorch for which torchvision has no matching
+    build."""
     if importlib.util.find_spec("open_clip") is None:
         raise SemsplatError(
             ErrorCode.NO_LANGUAGE_MODEL,
             "the library open_clip is not installed; run: "
-            "pip install --no-deps open_clip_torch==3.3.0 torchvision timm ftfy (without --no-deps pip "
-            "may replace PyTorch)",
+            "pip install --no-deps open_clip_torch==3.3.0 torchvision timm ftfy (without "
+            "--no-deps pip may replace PyTorch)",
         )
     try:
-        import open_clip  # noqa: PLC0415  (optional, slow)
+        import open_clip
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
@@ -85,10 +88,11 @@ def _open_clip() -> ModuleType:
 def _import_beside_foreign_torchvision() -> ModuleType:
     """Import open_clip where torchvision's compiled operators were built for another PyTorch.
 
-    torchvision then fails while it describes its operators to PyTorch. None of them is used by a text
-    tower, so their bare signatures are declared, which lets the Python part of torchvision load.
+    torchvision then fails while it describes its operators to PyTorch. None of them is used by a
+    text tower, so their bare signatures are declared, which lets the Python part of torchvision
+    load.
     """
-    import sys  # noqa: PLC0415
+    import sys
 
     for name in [
         n for n in sys.modules if n.split(".")[0] in ("torchvision", "open_clip", "timm")
@@ -98,7 +102,7 @@ def _import_beside_foreign_torchvision() -> ModuleType:
     _DECLARED = torch.library.Library("torchvision", "DEF")
     for operator in ("nms", "qnms"):
         _DECLARED.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import open_clip  # noqa: PLC0415
+    import open_clip
 
     return open_clip
 

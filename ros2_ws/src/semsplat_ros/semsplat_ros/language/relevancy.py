@@ -26,8 +26,9 @@ class Relevancy:
 
     Args:
         profile: what the model's language is like.
-        encoder: text to the space of its semantic fields, or the name of such an encoder, which is then
-            loaded when a text needs it; see :func:`semsplat_ros.language.encoders.load_text_encoder`.
+        encoder: text to the space of its semantic fields, or the name of such an encoder, which
+            is then loaded when a text needs it; see
+            :func:`semsplat_ros.language.encoders.load_text_encoder`.
     """
 
     def __init__(self, profile: LanguageProfile, encoder: TextEncoder | str) -> None:
@@ -48,8 +49,8 @@ class Relevancy:
         """Relevancy of a text for every Gaussian, 0..1, on the CPU.
 
         Open language: LERF paper, section 3.3, the least over the canonical phrases of
-        sigmoid(10 (f.q - f.n)); of a field with several branches the one whose highest score is the
-        highest answers. Closed language: the probability of each class at the Gaussian, summed
+        sigmoid(10 (f.q - f.n)); of a field with several branches the one whose highest score is
+        the highest answers. Closed language: the probability of each class at the Gaussian, summed
         with the weights that :class:`semsplat_ros.language.routing.ClassRouter` gives to the text.
 
         Raises:
@@ -72,7 +73,8 @@ class Relevancy:
         return self._router.embed(labels)
 
     def probabilities(self, field: SemanticField, vocabulary: Vocabulary) -> Float[Tensor, "n l"]:
-        """Probability of each label but "unlabelled" at every Gaussian, on the CPU; rows sum to 1 at most.
+        """Probability of each label but "unlabelled" at every Gaussian, on the CPU; rows sum to 1
+        at most.
 
         Open language: softmax over the labels of temperature times cosine. Closed language: as in
         :meth:`score`; a label far from all classes gets nothing.

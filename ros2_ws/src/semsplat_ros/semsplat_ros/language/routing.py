@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Free text to the classes of a model that knows no others.
 
-A network that was trained against the embeddings of a few class names answers well for these names and
-badly for their neighbours in the embedding space. A text is therefore compared with the names first, word
-against word, where the text encoder is at home; the network is only asked how likely each class is.
+A network that was trained against the embeddings of a few class names answers well for these
+names and badly for their neighbours in the embedding space. A text is therefore compared with the
+names first, word against word, where the text encoder is at home; the network is only asked how
+likely each class is.
 """
 
 import threading
@@ -22,7 +23,8 @@ CLASS_TEMPERATURE = 40.0
 GATE_TEMPERATURE = 20.0
 """Between the classes and everything else: soft, it is the mass that counts."""
 GATE = (0.4, 0.7)
-"""Mass of the classes below which a text means none of them, and above which it surely means one."""
+"""Mass of the classes below which a text means none of them, and above which it surely means
+one."""
 NOTHING_COSINE = 0.4
 """A text that is less similar than this to everything means nothing known."""
 
@@ -58,7 +60,8 @@ class ClassRouter:
         """0..1 for each class; they sum to 1 for a text that surely means one, to 0 for a giraffe.
 
         Raises:
-            SemsplatError: NO_LANGUAGE_MODEL if the text is in no list and the encoder cannot be loaded.
+            SemsplatError: NO_LANGUAGE_MODEL if the text is in no list and the encoder cannot be
+                loaded.
         """
         known = self._lookup(text)
         if known is not None:
@@ -76,7 +79,8 @@ class ClassRouter:
         return gate * torch.softmax(CLASS_TEMPERATURE * best, 0)
 
     def embed(self, labels: list[str]) -> Float[Tensor, "l d"]:
-        """Unit embeddings: the class's own where a label is one or means one, else the encoder's."""
+        """Unit embeddings: the class's own where a label is one or means one, else the
+        encoder's."""
         known = [self._lookup(label) for label in labels]
         new = [label for label, index in zip(labels, known, strict=True) if index is None]
         encoded = iter(self._encoder.encode(new) if new else ())
@@ -93,7 +97,8 @@ class ClassRouter:
         return None
 
     def _load_anchors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings of all names and synonyms, the class of each, embeddings of the other things."""
+        """Embeddings of all names and synonyms, the class of each, embeddings of the other
+        things."""
         with self._lock:
             if self._anchors is None:
                 words = [*self._index, *self._synonyms]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Gaussians of a scene as a coarse pixel grid, which is what grouping works on.
 
-Networks predict one Gaussian a pixel; groups do not need that resolution. A cell is a square of `stride`
-pixels of one view, and stands for its last Gaussian.
+Networks predict one Gaussian a pixel; groups do not need that resolution. A cell is a square of
+`stride` pixels of one view, and stands for its last Gaussian.
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,8 @@ class Cells:
     """The Gaussian that stands for it."""
     of_gaussian: Int[ndarray, " n"]
     """The cell of every Gaussian."""
+    count: Int[ndarray, " m"]
+    """How many Gaussians each cell holds."""
     points: Float[ndarray, "m 3"]
     depth: Float[ndarray, " m"]
     """Along the optical axis of the cell's own view, positive."""
@@ -47,7 +49,8 @@ class Cells:
         return numpy_of(values).astype(np.float32, copy=False)[self.gaussian]
 
     def grid(self, values: ndarray, fill: int = 0) -> ndarray:
-        """Values of the cells on the whole grid [v, rows, columns]; `fill` where no Gaussian is."""
+        """Values of the cells on the whole grid [v, rows, columns]; `fill` where no Gaussian
+        is."""
         out = np.full(int(np.prod(self.shape)), fill, values.dtype)
         out[self.spot] = values
         return out.reshape(self.shape)
@@ -67,13 +70,15 @@ class Cells:
         gaussian = last[spot]
         number = np.zeros(len(last), np.int64)
         number[spot] = np.arange(len(spot))
+        of_gaussian = number[where]
         points = numpy_of(g.means)[gaussian].astype(np.float32, copy=False)
         return cls(
             shape=(views, rows, columns),
             stride=stride,
             spot=spot,
             gaussian=gaussian,
-            of_gaussian=number[where],
+            of_gaussian=of_gaussian,
+            count=np.bincount(of_gaussian, minlength=len(spot)),
             points=points,
             depth=_own_depth(scene, points, view[gaussian]),
             weight=gaussian_weights(g)[gaussian],
@@ -81,7 +86,8 @@ class Cells:
 
 
 def gaussian_weights(gaussians: Gaussians) -> Float[ndarray, " n"]:
-    """How much each Gaussian counts in means over an object: opacity times importance, positive."""
+    """How much each Gaussian counts in means over an object: opacity times importance,
+    positive."""
     weight = numpy_of(gaussians.opacities)
     if gaussians.importances is not None:
         weight = weight * numpy_of(gaussians.importances)

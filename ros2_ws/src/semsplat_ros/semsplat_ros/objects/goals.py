@@ -23,12 +23,13 @@ def approach_goal(
 ) -> Goal:
     """The pose `standoff` metres before an object, on the line from the camera to it, facing it.
 
-    The target frame has z up and its ground at z = 0, as map, odom and base_link have (REP 105). A camera
-    nearer than `standoff` is asked to step back. For an object straight above or below the camera the
-    camera's own heading decides from which side it is approached.
+    The target frame has z up and its ground at z = 0, as map, odom and base_link have (REP 105).
+    A camera nearer than `standoff` is asked to step back. For an object straight above or below
+    the camera the camera's own heading decides from which side it is approached.
 
     Args:
-        target_from_camera: rigid transform from the camera's optical frame to the target frame, metres.
+        target_from_camera: rigid transform from the camera's optical frame to the target frame,
+            metres.
         box_center: of the object, in the optical frame, metres.
         standoff: metres, 0 or more.
         frame: name of the target frame, for the answer.

@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Objects of a scene: groups of Gaussians with a label, a place, a box and a rectangle in each picture."""
+"""Objects of a scene: groups of Gaussians with a label, a place, a box and a rectangle in each
+picture."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from numpy import ndarray
 from scipy import ndimage
 from torch import Tensor
 
-from semsplat_ros.objects.cells import Cells, gaussian_weights, numpy_of
+from semsplat_ros.objects.cells import Cells, numpy_of
 from semsplat_ros.objects.clustering import ClusterSettings, cluster
 from semsplat_ros.objects.labels import best_labels, group_means
 from semsplat_ros.scene import Crop, ObjectInstance, Perception, Roi, SemanticScene, Vocabulary
@@ -28,7 +29,8 @@ class SegmentationSettings:
     min_points: int = 24
     """Smallest object, in Gaussians (parameter ``instance.min_points``)."""
     min_label_score: float = 0.0
-    """Probability below which an object stays unlabelled (parameter ``semantics.min_label_score``)."""
+    """Probability below which an object stays unlabelled (parameter
+    ``semantics.min_label_score``)."""
     background: frozenset[str] = frozenset({"wall", "floor", "ceiling"})
     """Labels of what is no object: such groups get instance id 0."""
     clustering: ClusterSettings = field(default_factory=ClusterSettings)
@@ -55,36 +57,29 @@ def segment(
     Ids count from 1, the object with the most Gaussians first; the same scene gives the same ids.
 
     Args:
-        scene: to be grouped; by its instance features, where it has none by its semantics, where it has
-            none of these either by its surfaces.
+        scene: to be grouped; by its instance features, where it has none by its semantics, where
+            it has none of these either by its surfaces.
         probabilities: of the vocabulary's labels at each Gaussian, or None.
         vocabulary: what the columns of `probabilities` mean, or None.
         settings: see there.
     """
     cells = Cells.of_scene(scene)
     classes = None if probabilities is None else cells.take(probabilities)
-    # An object that both views see is a component in each.
-    min_cells = max(1, settings.min_points // (cells.stride**2 * cells.shape[0]))
-    group = cluster(
-        cells, _features(scene, cells, classes), classes, min_cells, settings.clustering
-    )
-    group, count = _sorted_by_size(group[cells.of_gaussian], settings.min_points)
-    weight = gaussian_weights(scene.gaussians)
-    label = np.zeros(count, np.int64)
-    score = np.zeros(count, np.float32)
-    gaussian_label = np.zeros(len(group), np.int64)
-    gaussian_score = np.zeros(len(group), np.float32)
-    if probabilities is not None:
-        values = numpy_of(probabilities)
-        pooled = group_means(values, group, weight, count)
+    group = cluster(cells, _features(scene, cells, classes), classes, settings.clustering)
+    group, count = _sorted_by_size(group, cells.count, settings.min_points)
+    label, score = np.zeros(count, np.int64), np.zeros(count, np.float32)
+    if classes is not None:
+        pooled = group_means(classes, group, cells.weight * cells.count, count)
         label, score = best_labels(pooled, settings.min_label_score)
-        gaussian_label, gaussian_score = _spread(values, group, label, score, settings)
+    gaussian_label, gaussian_score = _spread(
+        probabilities, group[cells.of_gaussian], label, score, settings.min_label_score
+    )
     names = ("",) if vocabulary is None else ("", *vocabulary.labels[1:])
     things = np.array([names[i].casefold() not in settings.background for i in label], bool)
     group, label, score = _without_background(group, label, score, things)
     return Segmentation(
         instances=_describe(scene, cells, group, label, score, names),
-        instance_ids=torch.from_numpy(group),
+        instance_ids=torch.from_numpy(group[cells.of_gaussian]),
         label_ids=torch.from_numpy(gaussian_label),
         label_scores=torch.from_numpy(gaussian_score),
     )
@@ -128,32 +123,39 @@ def _features(
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
 
-def _sorted_by_size(group: Int[ndarray, " n"], min_points: int) -> tuple[ndarray, int]:
-    """Groups renumbered from 1, largest first, those smaller than `min_points` put to 0; their number."""
-    size = np.bincount(group, minlength=1)
+def _sorted_by_size(
+    group: Int[ndarray, " m"], gaussians: Int[ndarray, " m"], min_points: int
+) -> tuple[Int[ndarray, " m"], int]:
+    """Groups of cells renumbered from 1, those with most Gaussians first; and how many there are.
+
+    Groups with fewer Gaussians than `min_points` are put to 0. Equal ones come in the order of
+    the grid.
+    """
+    size = np.bincount(group, gaussians, minlength=1)
     size[0] = 0
+    first_cell = np.zeros(len(size), np.int64)
+    first_cell[group[::-1]] = np.arange(len(group))[::-1]
     kept = np.flatnonzero(size >= max(min_points, 1))
-    _, first_seen = np.unique(group, return_index=True)
-    seen_at = np.zeros(len(size), np.int64)
-    seen_at[np.unique(group)] = first_seen
-    kept = kept[np.lexsort((seen_at[kept], -size[kept]))]
+    kept = kept[np.lexsort((first_cell[kept], -size[kept]))]
     number = np.zeros(len(size), np.int64)
     number[kept] = np.arange(1, len(kept) + 1)
     return number[group], len(kept)
 
 
 def _spread(
-    values: Float[ndarray, "n l"],
+    probabilities: Float[Tensor, "n l"] | None,
     group: Int[ndarray, " n"],
     label: Int[ndarray, " k"],
     score: Float[ndarray, " k"],
-    settings: SegmentationSettings,
-) -> tuple[ndarray, ndarray]:
+    min_score: float,
+) -> tuple[Int[ndarray, " n"], Float[ndarray, " n"]]:
     """Label and score of every Gaussian: its group's, or its own if it is in none."""
-    out_label = np.concatenate([[0], label])[group]
+    out_label = np.concatenate([np.zeros(1, np.int64), label])[group]
     out_score = np.concatenate([np.zeros(1, np.float32), score])[group]
-    alone = group == 0
-    out_label[alone], out_score[alone] = best_labels(values[alone], settings.min_label_score)
+    if probabilities is not None:
+        alone = np.flatnonzero(group == 0)
+        own = numpy_of(probabilities)[alone]
+        out_label[alone], out_score[alone] = best_labels(own, min_score)
     return out_label, out_score
 
 
@@ -168,7 +170,7 @@ def _without_background(
 def _describe(
     scene: SemanticScene,
     cells: Cells,
-    group: Int[ndarray, " n"],
+    group: Int[ndarray, " m"],
     label: Int[ndarray, " k"],
     score: Float[ndarray, " k"],
     names: tuple[str, ...],
@@ -176,14 +178,13 @@ def _describe(
     count = len(label)
     if count == 0:
         return ()
-    opacity = numpy_of(scene.gaussians.opacities).astype(np.float64)
-    means = numpy_of(scene.gaussians.means)
-    size = np.bincount(group, minlength=count + 1)[1:]
-    total_opacity = np.bincount(group, opacity, count + 1)[1:]
-    centroid = group_means(means, group, np.maximum(opacity, 1e-9), count)
-    of_cell = group[cells.gaussian]
-    low, high = _boxes(cells.points, of_cell, count)
-    grid = cells.grid(of_cell)
+    size = np.bincount(group, cells.count, count + 1)[1:]
+    opacity = np.maximum(numpy_of(scene.gaussians.opacities)[cells.gaussian], 1e-9)
+    weight = opacity * cells.count
+    mean_opacity = np.bincount(group, weight, count + 1)[1:] / size
+    centroid = group_means(cells.points, group, weight, count)
+    low, high = _boxes(cells.points, group, count)
+    grid = cells.grid(group)
     rois = [
         _rois(grid[view], count, crop, cells.stride, scene.image_size)
         for view, crop in enumerate(scene.crops)
@@ -195,7 +196,7 @@ def _describe(
             box_center=_tuple((low[i] + high[i]) / 2),
             box_size=_tuple(high[i] - low[i]),
             gaussian_count=int(size[i]),
-            mean_opacity=float(total_opacity[i] / size[i]),
+            mean_opacity=float(min(mean_opacity[i], 1.0)),
             rois=tuple(of_view[i] for of_view in rois),
             label=names[label[i]],
             label_id=int(label[i]),

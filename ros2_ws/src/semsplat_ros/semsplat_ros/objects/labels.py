@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which label of the vocabulary an object has: class probabilities averaged over the whole of it."""
+"""Which label of the vocabulary an object has: class probabilities averaged over the whole of
+it."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -28,7 +29,8 @@ def group_means(
 def best_labels(
     probabilities: Float[ndarray, "k l"], min_score: float = 0.0
 ) -> tuple[Int[ndarray, " k"], Float[ndarray, " k"]]:
-    """Label id (column + 1, 0 if below `min_score`) and probability of the likeliest label of each row."""
+    """Label id (column + 1, 0 if below `min_score`) and probability of the likeliest label of
+    each row."""
     if probabilities.shape[1] == 0 or len(probabilities) == 0:
         return np.zeros(len(probabilities), np.int64), np.zeros(len(probabilities), np.float32)
     best = probabilities.argmax(1)

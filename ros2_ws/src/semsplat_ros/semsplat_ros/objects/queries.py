@@ -64,7 +64,8 @@ def pool_scores(
 ) -> Float[ndarray, " k"]:
     """One score for each object 1 .. count: the weighted mean over its half that scores highest.
 
-    The rim of an object takes on what lies behind it; the mean over all of it would punish small ones.
+    The rim of an object takes on what lies behind it; the mean over all of it would punish small
+    ones.
     """
     inside = np.flatnonzero(group > 0)
     # One key for both: by group, inside a group from the highest score (0..1) down.

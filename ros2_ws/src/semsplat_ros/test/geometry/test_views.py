@@ -19,8 +19,8 @@ def test_crop_is_central_inside_and_as_large_as_can_be(
     height: int, width: int, net_height: int, net_width: int
 ) -> None:
     crop = central_crop(height, width, net_height, net_width)
-    assert 0 <= crop.left and crop.left + crop.width <= width
-    assert 0 <= crop.top and crop.top + crop.height <= height
+    assert crop.left >= 0 and crop.left + crop.width <= width
+    assert crop.top >= 0 and crop.top + crop.height <= height
     assert crop.width == width or crop.height == height
     assert abs(width - crop.width - 2 * crop.left) <= 1
     assert abs(height - crop.height - 2 * crop.top) <= 1

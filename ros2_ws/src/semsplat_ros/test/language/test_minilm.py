@@ -9,7 +9,8 @@ import torch
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.language.minilm import MiniLM
 
-# First six and last two numbers of the embeddings that transformers 5.23.0 computes with the same files.
+# First six and last two numbers of the embeddings that transformers 5.23.0 computes with the same
+# files.
 REFERENCE = {
     "chair": [-0.000277, 0.052023, -0.05432, 0.02133, -0.053854, 0.004514, 0.045679, -0.0254],
     "find the red mug next to the laptop": [

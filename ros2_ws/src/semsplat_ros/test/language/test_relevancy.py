@@ -67,11 +67,44 @@ UNSEEN_NAMES = {
     "wooden door": "door",
 }
 UNSEEN_STRANGERS = (
-    "hippo;kangaroo;parrot;spider;tractor;ambulance;canoe;volcano;desert;waterfall;lighthouse;watermelon;"
-    "spaghetti;chocolate;axe;flute;accordion;necktie;astronaut;dragon;dinosaur;telescope;parachute;"
-    "octopus;butterfly;cactus;sewing machine;aquarium;trampoline;campfire;stapler;calculator;democracy;"
-    "qwerty;gravity;helicopter;giraffe"
-).split(";")
+    "hippo",
+    "kangaroo",
+    "parrot",
+    "spider",
+    "tractor",
+    "ambulance",
+    "canoe",
+    "volcano",
+    "desert",
+    "waterfall",
+    "lighthouse",
+    "watermelon",
+    "spaghetti",
+    "chocolate",
+    "axe",
+    "flute",
+    "accordion",
+    "necktie",
+    "astronaut",
+    "dragon",
+    "dinosaur",
+    "telescope",
+    "parachute",
+    "octopus",
+    "butterfly",
+    "cactus",
+    "sewing machine",
+    "aquarium",
+    "trampoline",
+    "campfire",
+    "stapler",
+    "calculator",
+    "democracy",
+    "qwerty",
+    "gravity",
+    "helicopter",
+    "giraffe",
+)
 
 
 def closed_profile(names: tuple[str, ...] = NAMES) -> LanguageProfile:

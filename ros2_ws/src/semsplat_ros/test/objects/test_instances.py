@@ -73,7 +73,8 @@ def test_boxes_and_rectangles_are_where_the_blocks_are() -> None:
     left = picture(BLOCKS)
     found = segmented(scene_of(left, depth=2.0))
     chair = found.instances[0]
-    # The fake's camera: focal length = width of 80 pixels, principal point in the middle, depth 2 m.
+    # The fake's camera: focal length = width of 80 pixels, principal point in the middle, depth 2
+    # m.
     np.testing.assert_allclose(
         chair.centroid, ((20 - 40) / 80 * 2, (35 - 32) / 80 * 2, 2.0), atol=0.03
     )

@@ -42,14 +42,16 @@ CONCEPTS = {
     "gray": 3,
     "wall": 3,
 }
-"""Which axis of the embedding space a known word lies on; the class of a pixel is the same number."""
+"""Which axis of the embedding space a known word lies on; the class of a pixel is the same
+number."""
 COLOURS = {"red": (200, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 200)}
 WALL = 3
 SH_C0 = 0.28209479177387814
 
 
 class ToyTextEncoder:
-    """Unit vectors by word: known words lie on the axis of their colour, unknown ones elsewhere."""
+    """Unit vectors by word: known words lie on the axis of their colour, unknown ones
+    elsewhere."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -229,7 +231,8 @@ def colour_classes(rgb: Float[Tensor, "n 3"]) -> Int[Tensor, " n"]:
 def picture(
     blocks: dict[str, tuple[int, int, int, int]], height: int = 128, width: int = 160
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """An RGB picture of a pale wall with blocks: colour name -> (left, top, width, height) in pixels."""
+    """An RGB picture of a pale wall with blocks: colour name -> (left, top, width, height) in
+    pixels."""
     out = np.full((height, width, 3), 190, np.uint8)
     for name, (left, top, across, down) in blocks.items():
         out[top : top + down, left : left + across] = COLOURS[name.split("_")[0]]
