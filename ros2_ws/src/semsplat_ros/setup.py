@@ -47,7 +47,7 @@ setup(
     entry_points={
         "console_scripts": [
             f"perception_node = {PACKAGE}.nodes.process:perception_node",
-            f"room_cameras = {PACKAGE}.nodes.room_cameras:main",
+            f"room_cameras = {PACKAGE}.nodes.process:room_cameras",
             f"semsplat = {PACKAGE}.cli.main:main",
         ],
     },

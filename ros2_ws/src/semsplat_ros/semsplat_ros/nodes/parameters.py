@@ -10,7 +10,7 @@ on a pair asks for the settings once and keeps them until the pair is done.
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -46,8 +46,17 @@ def declare_parameters(
         SemsplatError: INVALID_ARGUMENT, one line with the cure, if a value that was given at the
             start has the wrong type or is not allowed.
     """
+    return Parameters(node, Settings().with_values(declare(node, SPECS)), on_change)
+
+
+def declare(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, Any]:
+    """Declare a table of parameters on a node; the values in force, by name.
+
+    Raises:
+        SemsplatError: see :func:`declare_parameters`.
+    """
     values = {}
-    for spec in SPECS:
+    for spec in specs:
         default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
         try:
             value = node.declare_parameter(spec.name, default, descriptor(spec)).value
@@ -59,7 +68,7 @@ def declare_parameters(
         if refusal:
             raise SemsplatError(ErrorCode.INVALID_ARGUMENT, f"parameter {refusal}")
         values[spec.name] = value
-    return Parameters(node, Settings().with_values(values), on_change)
+    return values
 
 
 def declare_or_explain(

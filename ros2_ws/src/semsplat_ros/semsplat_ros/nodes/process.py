@@ -59,6 +59,14 @@ def perception_node() -> NoReturn:
     leave(run(PerceptionNode, signals=signals))
 
 
+def room_cameras() -> NoReturn:
+    """Entry point of the simulated camera; see :func:`perception_node`."""
+    signals = StopSignals()
+    from semsplat_ros.nodes.room_cameras import RoomCameras
+
+    leave(run(RoomCameras, signals=signals))
+
+
 def leave(code: int) -> NoReturn:
     """End the process now that everything of its own has ended.
 
