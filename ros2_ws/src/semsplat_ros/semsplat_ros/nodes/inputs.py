@@ -160,7 +160,10 @@ class Inputs:
         named = [
             (SequenceMatcher(None, topic, name).ratio(), name)
             for name, kinds in self._node.get_topic_names_and_types()
-            if name not in own and name != topic and set(kinds) & set(_TYPE_NAMES.values())
+            if name not in own
+            and name not in self.image_topics.values()
+            and set(kinds) & set(_TYPE_NAMES.values())
+            and self._node.count_publishers(name)
         ]
         return [
             name for likeness, name in sorted(named, reverse=True) if likeness > _MIN_LIKENESS

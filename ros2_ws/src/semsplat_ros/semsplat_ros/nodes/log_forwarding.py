@@ -51,7 +51,9 @@ def forward_logs(logger: RcutilsLogger) -> RosHandler:
 
 def stop_forwarding(handler: RosHandler) -> None:
     """Undo :func:`forward_logs`."""
-    logging.getLogger(PACKAGE_LOGGER).removeHandler(handler)
+    package = logging.getLogger(PACKAGE_LOGGER)
+    package.removeHandler(handler)
+    package.propagate = not package.handlers
 
 
 class Throttle:

@@ -61,6 +61,8 @@ def cloud_points(arrays: SceneArrays, indices: np.ndarray) -> np.ndarray:
     Confidence is NaN where the model gives none.
     """
     points = np.zeros(len(indices), POINT)
+    if len(indices) == len(arrays):
+        indices = slice(None)  # no copies where everything is shown
     means = arrays.means[indices]
     points["x"], points["y"], points["z"] = means[:, 0], means[:, 1], means[:, 2]
     points["rgb"] = arrays.packed_colours[indices]

@@ -3,6 +3,7 @@
 """Publishes the node's status: on change and once a second, on a steady clock."""
 
 import logging
+import threading
 import time
 from typing import Any
 
@@ -37,11 +38,15 @@ class StatusBoard:
         self._logged: dict[str, float] = {}
         self._said_twin = False
         self._closed = False
+        self._lock = threading.Lock()
 
     def tick(self) -> None:
         """Publish what is due."""
-        if self._closed:
-            return
+        with self._lock:
+            if not self._closed:
+                self._tick()
+
+    def _tick(self) -> None:
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + STATUS_PERIOD_S / 2
@@ -58,8 +63,9 @@ class StatusBoard:
             self._diagnostics.publish(diagnostics(facts, header))
 
     def close(self) -> None:
-        """Publish no more."""
-        self._closed = True
+        """Publish no more; waits for a tick that is going on."""
+        with self._lock:
+            self._closed = True
 
     def facts(self) -> Facts:
         """One look at the whole node."""
