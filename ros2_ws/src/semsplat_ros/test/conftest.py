@@ -16,6 +16,11 @@ install_import_hook(
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# How long an example takes says nothing about the code on a machine that does other work too.
+settings.register_profile("semsplat", deadline=None)
+settings.load_profile("semsplat")
 
 os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))

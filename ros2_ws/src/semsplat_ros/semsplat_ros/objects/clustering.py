@@ -34,15 +34,15 @@ class ClusterSettings:
     """1 - cosine of two patches that counts as distance 1."""
     class_scale: float = 1.5
     """1 - overlap of two patches' class probabilities that counts as distance 1."""
-    gap: float = 0.12
+    gap: float = 0.15
     """Empty space that parts two patches, as a share of their depth."""
-    gap_distance: float = 0.5
+    gap_distance: float = 0.25
     """Distance that such a gap counts for; a larger one counts for no more."""
     leftover_cosine: float = 0.6
     """Cells of no patch join a group whose features they share at least this much."""
     doubt_cosine: float = 0.8
     """Cells that look less like their group than this may change to another."""
-    bend: float = 2.0
+    bend: float = 0.3
     """Weight of the surface's bends against turns of the features, see :func:`cut_patches`."""
     min_patch: int = 3
     """Cells of the smallest patch that counts; smaller ones are left over."""
