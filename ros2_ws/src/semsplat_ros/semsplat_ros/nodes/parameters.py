@@ -10,21 +10,15 @@ on a pair asks for the settings once and keeps them until the pair is done.
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from rcl_interfaces.msg import (
-    FloatingPointRange,
-    IntegerRange,
-    ParameterDescriptor,
-    SetParametersResult,
-)
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.nodes.parameter_spec import ParameterSpec
+from semsplat_ros.errors import SemsplatError
+from semsplat_ros.nodes.parameter_declaration import declare, overrides
 from semsplat_ros.nodes.settings import SPECS, Settings
 
 _logger = logging.getLogger(__name__)
@@ -49,28 +43,6 @@ def declare_parameters(
     return Parameters(node, Settings().with_values(declare(node, SPECS)), on_change)
 
 
-def declare(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, Any]:
-    """Declare a table of parameters on a node; the values in force, by name.
-
-    Raises:
-        SemsplatError: see :func:`declare_parameters`.
-    """
-    values = {}
-    for spec in specs:
-        default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
-        try:
-            value = node.declare_parameter(spec.name, default, descriptor(spec)).value
-        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            given = _overrides(node).get(spec.name)
-            refusal = spec.refusal(given.value) if given is not None else str(error)
-            raise SemsplatError(ErrorCode.INVALID_ARGUMENT, f"parameter {refusal}") from error
-        refusal = spec.refusal(value)
-        if refusal:
-            raise SemsplatError(ErrorCode.INVALID_ARGUMENT, f"parameter {refusal}")
-        values[spec.name] = value
-    return values
-
-
 def declare_or_explain(
     node: Node, on_change: Callable[[Settings], None] | None = None
 ) -> "Parameters":
@@ -84,25 +56,6 @@ def declare_or_explain(
     except SemsplatError as error:
         print(f"{node.get_name()}: {error.message}", file=sys.stderr)
         raise SystemExit(EXIT_BAD_PARAMETER) from None
-
-
-def descriptor(spec: ParameterSpec) -> ParameterDescriptor:
-    """What `ros2 param describe` shows, and the range that rclpy enforces by itself."""
-    when = "live" if spec.live else "fixed while the node is configured"
-    unit = f" [{spec.unit}]" if spec.unit else ""
-    result = ParameterDescriptor(
-        name=spec.name,
-        description=f"{spec.description}{unit} ({when})",
-        additional_constraints=f"one of {spec.allowed}" if spec.choices else "",
-    )
-    if spec.low is not None and spec.high is not None:
-        if isinstance(spec.default, float):
-            limits = FloatingPointRange(from_value=float(spec.low), to_value=float(spec.high))
-            result.floating_point_range = [limits]
-        else:
-            limits = IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)
-            result.integer_range = [limits]
-    return result
 
 
 class Parameters:
@@ -136,7 +89,7 @@ class Parameters:
         return tuple(
             sorted(
                 name
-                for name in _overrides(self._node)
+                for name in overrides(self._node)
                 if name not in _BY_NAME and not name.startswith(_NOT_OURS)
             )
         )
@@ -172,8 +125,3 @@ class Parameters:
         except Exception:
             # It would leave through the parameter service, whose client would wait for ever.
             _logger.exception("a change of parameters could not be applied at once")
-
-
-def _overrides(node: Node) -> dict[str, Parameter]:
-    """Values given at the start; rclpy has no public way to ask for undeclared ones."""
-    return getattr(node, "_parameter_overrides", {})

@@ -26,9 +26,9 @@ from std_msgs.msg import Header
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes import simulated_camera
 from semsplat_ros.nodes.camera_faults import FAULTS, CameraFrame, spoil
-from semsplat_ros.nodes.messages import to_time
+from semsplat_ros.nodes.casts import to_time
+from semsplat_ros.nodes.parameter_declaration import declare
 from semsplat_ros.nodes.parameter_spec import ParameterSpec
-from semsplat_ros.nodes.parameters import declare
 from semsplat_ros.nodes.simulated_camera import ENCODERS, FRAMES
 from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.rooms.robot import StereoRig

@@ -15,7 +15,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from semsplat_ros.nodes.camera_info import ros_from_scene
-from semsplat_ros.nodes.messages import fill, to_pose, to_vector
+from semsplat_ros.nodes.casts import fill, to_pose, to_vector
 from semsplat_ros.rooms.robot import StereoRig
 
 ROOM_FRAME = "room"
