@@ -19,6 +19,8 @@ from torch.nn import functional as F
 INPUT_CHANNELS = 11
 STRIDE = 16
 """Image sides must be multiples of it."""
+GATE_SHARPNESS = 5.0
+"""Between matcher and network there is no middle: half of each would be wrong by half."""
 REFERENCE_BASELINE = 0.12
 """Metres; the baseline is given to the network as a logarithm relative to it."""
 
@@ -340,7 +342,7 @@ class CompactNetwork(nn.Module):
         matches: Matches,
     ) -> CompactPrediction:
         fine = F.pixel_shuffle(out[:, :12], 2).float()
-        gate = torch.sigmoid(fine[:, 2]) * valid
+        gate = torch.sigmoid(GATE_SHARPNESS * fine[:, 2]) * valid
         log_depth = fine[:, 0] + gate * (-cue - fine[:, 0])
         instances = self.config.instance_width
         return CompactPrediction(
