@@ -4,10 +4,11 @@
 
 import threading
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sensor_msgs.msg import CompressedImage, Image
 
-ImageMessage = Image | CompressedImage
+ImageMessage: TypeAlias = Image | CompressedImage
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ class PerceptionNode(SafeLifecycleNode):
             self.inputs.dropped,
         )
         topics = self.inputs.image_topics
-        rectified = tuple(is_rectified_topic(topics[side]) for side in SIDES)
+        rectified = (is_rectified_topic(topics["left"]), is_rectified_topic(topics["right"]))
         self.pipeline.rig_reader = RigReader(rectified, self.transforms)
         self.pipeline.forget()
         self.pipeline.failures.reset()

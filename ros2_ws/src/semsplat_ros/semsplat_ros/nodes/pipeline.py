@@ -163,9 +163,12 @@ class Pipeline:
         self._notice(pair, pictures)
         with self._times.measure("prepare"):
             frames = (pair.left.header.frame_id, pair.right.header.frame_id)
-            rig = self.rig_reader.read(tuple(p.shape[:2] for p in pictures), frames, settings)
+            left, right = pictures
+            shapes = (left.shape[:2], right.shape[:2])
+            rig = self.rig_reader.read(shapes, frames, settings)
             views = perceiver.prepare(
-                *pictures,
+                left,
+                right,
                 intrinsics=rig.intrinsics,
                 intrinsics_source=IntrinsicsSource.CAMERA_INFO,
                 baseline=rig.baseline if rig.rectified else None,

@@ -51,7 +51,7 @@ def to_cloud(points: np.ndarray, header: Header) -> PointCloud2:
     message.row_step = POINT.itemsize * len(points)
     message.is_dense = True
     if len(points):
-        message.data.frombytes(memoryview(np.ascontiguousarray(points)).cast("B"))
+        message.data.frombytes(np.ascontiguousarray(points).data.cast("B"))
     return message
 
 
@@ -61,15 +61,15 @@ def cloud_points(arrays: SceneArrays, indices: np.ndarray) -> np.ndarray:
     Confidence is NaN where the model gives none.
     """
     points = np.zeros(len(indices), POINT)
-    if len(indices) == len(arrays):
-        indices = slice(None)  # no copies where everything is shown
-    means = arrays.means[indices]
+    # No copies where everything is shown.
+    chosen = slice(None) if len(indices) == len(arrays) else indices
+    means = arrays.means[chosen]
     points["x"], points["y"], points["z"] = means[:, 0], means[:, 1], means[:, 2]
-    points["rgb"] = arrays.packed_colours[indices]
-    points["instance_id"] = arrays.instance_ids[indices]
-    points["label_id"] = arrays.label_ids[indices]
+    points["rgb"] = arrays.packed_colours[chosen]
+    points["instance_id"] = arrays.instance_ids[chosen]
+    points["label_id"] = arrays.label_ids[chosen]
     confidences = arrays.confidences
-    points["confidence"] = np.nan if confidences is None else confidences[indices]
+    points["confidence"] = np.nan if confidences is None else confidences[chosen]
     return points
 
 

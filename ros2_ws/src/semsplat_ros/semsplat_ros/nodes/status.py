@@ -141,7 +141,8 @@ def _inputs(facts: Facts) -> DiagnosticStatus:
         level = WARN if texts else OK
         if any(concern.is_error for concern in facts.concerns):
             level = ERROR
-    values = {f"Calibration, {what}": text for what, text in facts.notes.items()}
+    values: dict[str, object] = {}
+    values |= {f"Calibration, {what}": text for what, text in facts.notes.items()}
     if facts.counters is not None:
         for side in ("left", "right"):
             values |= _stream_values(side, getattr(facts.counters, side))

@@ -4,6 +4,7 @@
 
 import importlib.util
 import threading
+from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Transform
@@ -30,7 +31,7 @@ class Transforms:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._lock = threading.Lock()
-        self._buffer = None
+        self._buffer: Any = None
         self._listener = None
 
     def listen(self) -> None:
