@@ -69,7 +69,7 @@ def prepare_views(
     """
     for picture in pictures:
         _check_picture(picture)
-    crops = tuple(central_crop(*p.shape[:2], *image_size) for p in pictures)
+    crops = tuple(central_crop(p.shape[0], p.shape[1], *image_size) for p in pictures)
     if baseline is not None:
         _check_baseline(baseline, pictures)
     height, width = image_size
