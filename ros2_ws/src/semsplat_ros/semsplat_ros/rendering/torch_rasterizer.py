@@ -18,7 +18,8 @@ MAX_ALPHA = 0.999
 """As gsplat; the 3DGS reference has 0.99."""
 MIN_TRANSMITTANCE = 1e-4
 """A pixel is full once less than this would be left behind the next fragment (3DGS paper)."""
-CHUNK_FRAGMENTS = 4_000_000
+CHUNK_VALUES = 16_000_000
+"""Fragments times channels that are in memory at once."""
 
 
 def composite(
@@ -37,7 +38,7 @@ def composite(
     order = order[ellipses.depth[order].argsort(stable=True)]
     out = values.new_zeros(height * width, values.shape[1])
     left = values.new_ones(height * width)
-    for chunk in _chunks(ellipses, order, height, width):
+    for chunk in _chunks(ellipses, order, height, width, CHUNK_VALUES // (values.shape[1] + 1)):
         gaussian, pixel, alpha = _fragments(ellipses, opacities, chunk, height, width)
         weight, left = _blend(alpha, pixel, left)
         out = out.index_add(0, pixel, weight[:, None] * values[gaussian])
@@ -57,13 +58,13 @@ def _box(
 
 
 def _chunks(
-    ellipses: Ellipses, order: Int[Tensor, " m"], height: int, width: int
+    ellipses: Ellipses, order: Int[Tensor, " m"], height: int, width: int, fragments: int
 ) -> list[Int[Tensor, " k"]]:
     _, _, columns, rows = _box(ellipses, order, height, width)
     filled = torch.cumsum(columns * rows, 0)
     if len(order) == 0:
         return []
-    cut = torch.div(filled - 1, CHUNK_FRAGMENTS, rounding_mode="floor")
+    cut = torch.div(filled - 1, fragments, rounding_mode="floor")
     counts = torch.unique_consecutive(cut, return_counts=True)[1]
     return list(order.split(counts.tolist()))
 

@@ -88,7 +88,7 @@ def test_equal_to_brute_force(count: int) -> None:
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     gaussians, pose = random_gaussians(200), turned()
     whole = rasterize(gaussians, pose, INTRINSICS, HEIGHT, WIDTH)
-    monkeypatch.setattr(torch_rasterizer, "CHUNK_FRAGMENTS", 500)
+    monkeypatch.setattr(torch_rasterizer, "CHUNK_VALUES", 2500)
     parts = rasterize(gaussians, pose, INTRINSICS, HEIGHT, WIDTH)
     torch.testing.assert_close(parts.color, whole.color, atol=5e-4, rtol=0)
     torch.testing.assert_close(parts.alpha, whole.alpha, atol=5e-4, rtol=0)
