@@ -1,0 +1,287 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the command to the answers: starts the nodes, waits, asks, draws, stops.
+
+What is heavy is imported while the nodes start, not before.
+"""
+
+import json
+import select
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.nodes.demo import processes
+from semsplat_ros.nodes.demo.processes import NodeProcess, seconds_since_start
+from semsplat_ros.nodes.process import StopSignals
+
+if TYPE_CHECKING:
+    from semsplat_ros.nodes.demo.answers import Answer
+    from semsplat_ros.nodes.demo.session import DemoSession
+
+DEFAULT_QUERY = "find the chair"
+DEFAULT_SEED = 1_000_000
+"""A room that no model was trained on and that shows a chair from where the robot stands."""
+START_TIMEOUT_S = 180.0
+ANSWER_TIMEOUT_S = 30.0
+POLL_S = 0.01
+_ATTEMPTS = 3
+ROOM_FRAME = "room"
+
+
+class InterruptedDemo(Exception):  # noqa: N818 - a person did it, nothing failed
+    """Ctrl-C or SIGTERM."""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What the command line gives."""
+
+    queries: tuple[str, ...] = (DEFAULT_QUERY,)
+    seed: int = DEFAULT_SEED
+    json_path: Path | None = None
+    picture_path: Path | None = Path("demo.png")
+    keep: bool = False
+
+
+def run_demo(options: DemoOptions, say: Callable[[str], None]) -> None:
+    """The whole demo.
+
+    Args:
+        options: what to ask, where, and which files to write.
+        say: prints a line.
+
+    Raises:
+        SemsplatError: with what went wrong and what to do.
+        InterruptedDemo: if a signal ended it.
+    """
+    signals = StopSignals()
+    _check_files(options)
+    demo = Demo(options, say, signals)
+    try:
+        demo.start()
+        demo.wait_for_scene()
+        demo.ask_all()
+        demo.write_files()
+        if options.keep:
+            demo.stay()
+        demo.finished = True
+    finally:
+        demo.close()
+
+
+class Demo:
+    """One run. Call the methods in the order in which they stand here."""
+
+    def __init__(
+        self, options: DemoOptions, say: Callable[[str], None], signals: StopSignals
+    ) -> None:
+        self._options, self._say, self._signals = options, say, signals
+        self._processes: list[NodeProcess] = []
+        self._folder = Path(tempfile.mkdtemp(prefix="semsplat_demo_"))
+        self._domain = 0
+        self._session: DemoSession | None = None
+        self._truth: Any = None
+        self.setup_s = 0.0
+        self.answers: list[Answer] = []
+        self.finished = False
+
+    def start(self) -> None:
+        """Start both nodes at once, then this process's own."""
+        self._domain = processes.enter_own_domain()
+        seed = self._options.seed
+        self._tell(f"room {seed}: starting perception_node and room_cameras")
+        node = {"target_frame": ROOM_FRAME}
+        self._processes.append(NodeProcess("perception_node", node, self._folder))
+        cameras = {"seed": seed, "reliable": True, "look_at": self._look_at()}
+        self._processes.append(NodeProcess("room_cameras", cameras, self._folder))
+        from semsplat_ros.nodes.demo.session import DemoSession
+
+        self._session = DemoSession()
+
+    def wait_for_scene(self) -> None:
+        """Until the first pair came back as a scene."""
+        session, seed = self._need_session(), self._options.seed
+        self._wait(lambda: session.newest_pose() is not None, "the first pictures")
+        self._tell(f"room {seed}: camera up")
+        from semsplat_ros.nodes.demo.truth import RoomTruth
+        from semsplat_ros.rooms.robot import StereoRig
+
+        self._truth = RoomTruth(seed, StereoRig())
+        self._truth.prepare(session.newest_pose())
+        self._wait(self._is_active, "the model")
+        self._tell("model loaded")
+        self._wait(lambda: session.has_scene() and session.can_ask(), "the first scene")
+        self.setup_s = seconds_since_start()
+        self._tell("first scene")
+
+    def ask_all(self) -> None:
+        """Every query, one after the other."""
+        from semsplat_ros.nodes.demo.answers import REFERENCE
+
+        self._say(REFERENCE)
+        for text in self._options.queries:
+            answer = self.ask(text)
+            self.answers.append(answer)
+            self._say(answer.sentence())
+
+    def ask(self, text: str) -> "Answer":
+        """One query, with the truth of the frame that it was answered from."""
+        from semsplat_ros.nodes.demo.answers import Answer
+
+        session = self._need_session()
+        for _ in range(_ATTEMPTS):
+            response, latency = session.ask(text, self._wait_answer)
+            answer = Answer(text, response, latency)
+            if answer.error not in (ErrorCode.OK, ErrorCode.NOT_FOUND):
+                return answer
+            # Pictures of a scene may be on their way still; one of them may have been lost.
+            until = time.monotonic() + 2.0
+            stamp = answer.stamp_ns
+            while session.moment(stamp) is None and time.monotonic() < until:
+                self._pause()
+            moment = session.moment(stamp)
+            if moment is not None:
+                truth = self._truth.of(answer.concept, moment.world_from_left)
+                return Answer(text, response, latency, truth)
+        raise SemsplatError(
+            ErrorCode.TIMEOUT,
+            f"{text!r} was answered {_ATTEMPTS} times from scenes of which messages were lost; "
+            "is FASTRTPS_DEFAULT_PROFILES_FILE set (environment/env.sh does it)?",
+        )
+
+    def write_files(self) -> None:
+        """The JSON and the picture."""
+        from semsplat_ros.nodes.demo import answers, scene_view
+        from semsplat_ros.nodes.demo.picture import draw
+
+        options = self._options
+        if options.json_path is not None:
+            found = answers.as_json(options.seed, self.setup_s, self.answers)
+            options.json_path.write_text(json.dumps(found, indent=2) + "\n")
+            self._say(f"answers: {options.json_path}")
+        if options.picture_path is not None:
+            session = self._need_session()
+            view = scene_view.view_of(session, self.answers, options.seed)
+            if view is None:
+                self._say("no picture: no query was answered from a scene")
+                return
+            draw(view).save(options.picture_path)
+            self._say(f"picture: {options.picture_path.resolve()}")
+
+    def stay(self) -> None:
+        """Until Ctrl-C; answers what is typed."""
+        for line in _commands(self._domain):
+            self._say(line)
+        typed = sys.stdin.isatty()
+        if typed:
+            self._say("Type what to find, Ctrl-C ends.")
+        try:
+            while True:
+                self._pause()
+                if typed and select.select([sys.stdin], [], [], 0.1)[0]:
+                    text = sys.stdin.readline()
+                    typed = bool(text)
+                    if text.strip():
+                        self._say(self.ask(text.strip()).sentence())
+        except InterruptedDemo:
+            self._say("stopping")
+
+    def close(self) -> None:
+        """Stop both nodes; their logs stay if something went wrong."""
+        for process in self._processes:
+            process.ask_to_stop()
+        if self._session is not None:
+            self._session.close()
+        for process in self._processes:
+            process.stop()
+        if self.finished:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    # Waiting -----------------------------------------------------------------------------------
+
+    def _wait(self, true: Callable[[], bool], what: str, timeout: float = START_TIMEOUT_S) -> None:
+        """Until something holds, a node dies, a signal comes or the time is over."""
+        end = time.monotonic() + timeout
+        while not true():
+            self._pause()
+            if time.monotonic() > end:
+                said = "\n".join(f"{p.name}:\n{p.last_lines()}" for p in self._processes)
+                raise SemsplatError(
+                    ErrorCode.TIMEOUT, f"{what} did not come within {timeout:.0f} s\n{said}"
+                )
+
+    def _wait_answer(self, true: Callable[[], bool], what: str) -> None:
+        self._wait(true, what, ANSWER_TIMEOUT_S)
+
+    def _pause(self) -> None:
+        for process in self._processes:
+            process.check()
+        if self._signals.stop.wait(POLL_S):
+            raise InterruptedDemo
+
+    def _is_active(self) -> bool:
+        from semsplat_interfaces.msg import NodeStatus
+
+        status = self._need_session().status
+        if status is not None and status.state == NodeStatus.FAULT:
+            raise SemsplatError(
+                ErrorCode(status.last_error.code), f"perception_node: {status.message}"
+            )
+        return status is not None and status.state == NodeStatus.ACTIVE
+
+    def _need_session(self) -> "DemoSession":
+        assert self._session is not None, "start() comes first"
+        return self._session
+
+    def _look_at(self) -> str:
+        """What the robot looks at: what is asked for first, if rooms have such a thing."""
+        from semsplat_ros.language.commands import parse_concept
+        from semsplat_ros.nodes.demo.truth import class_of
+
+        try:
+            return class_of(parse_concept(self._options.queries[0])) or "chair"
+        except SemsplatError:  # the node will say what is wrong with the text
+            return "chair"
+
+    def _tell(self, text: str) -> None:
+        self._say(f"[{seconds_since_start():5.1f} s] {text}")
+
+
+def _check_files(options: DemoOptions) -> None:
+    """Refuse what could not be written, before anything is started."""
+    for path in (options.json_path, options.picture_path):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise SemsplatError(
+                ErrorCode.IO_ERROR, f"the folder of {path} does not exist: make it first"
+            )
+    picture = options.picture_path
+    if picture is not None and picture.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT, f"{picture} is no picture file: end it in .png or .jpg"
+        )
+
+
+def _commands(domain: int) -> list[str]:
+    """What to try while the nodes run."""
+    lines = ["", "Both nodes run on. In another terminal:"]
+    if shutil.which("ros2") is None:
+        lines += ["(the command ros2 comes with an installation of ROS 2, not with its libraries)"]
+    return [
+        *lines,
+        "    . environment/env.sh",
+        f"    export ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST",
+        "    ros2 topic list",
+        "    ros2 topic hz /semsplat/points",
+        "    ros2 service call /semsplat/query semsplat_interfaces/srv/Query "
+        "\"{text: 'find the table'}\"",
+        "    ros2 param set /semsplat/room_cameras motion drive",
+        "    ros2 topic echo --once /semsplat/status",
+        "",
+    ]
