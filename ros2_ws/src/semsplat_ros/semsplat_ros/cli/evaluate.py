@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     group.callback()(lambda: None)
     group.command("rooms")(rooms)
     group.command("calibrate")(calibrate)
+    group.command("card")(card)
     app.add_typer(group, name="evaluate")
 
 
@@ -66,6 +67,23 @@ def calibrate(
     store(folder, points)
     for raw, calibrated in zip(points["raw"], points["calibrated"], strict=True):
         print(f"{raw:.4f} -> {calibrated:.4f}")
+
+
+def card(
+    figures: Annotated[Path, typer.Argument(help="JSON of `semsplat evaluate rooms`.")],
+    model: Annotated[str, typer.Argument(help="Name in the zoo.")] = "room",
+) -> None:
+    """Write a shipped model's card (README.md in its folder) from its notes and a measurement."""
+    import yaml
+
+    from semsplat_ros.evaluation.model_card import model_facts, render
+    from semsplat_ros.families.zoo import model_directory
+
+    folder = model_directory() / model
+    notes = yaml.safe_load((folder / "notes.yaml").read_text())
+    text = render(model_facts(folder, notes), json.loads(figures.read_text()))
+    (folder / "README.md").write_text(text)
+    print(f"{folder / 'README.md'}: {len(text.splitlines())} lines")
 
 
 def _run(

@@ -14,12 +14,13 @@ import time
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageProfile, ModelInfo, TextEncoder
 from semsplat_ros.families.coarse_field import CoarseField
+from semsplat_ros.geometry.depth_fusion import fuse_log_depth
 from semsplat_ros.geometry.match_pose import pose_from_matches
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject
 from semsplat_ros.geometry.stereo import inverse_depth_cue
@@ -66,6 +67,7 @@ class RoomModel:
     ) -> None:
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._info, self._language, self._dtype = info, language, dtype
+        self._basis, self._into_basis = _text_basis(network.text_projection)
 
     @property
     def info(self) -> ModelInfo:
@@ -104,7 +106,10 @@ class RoomModel:
         baseline = views.rectified_baseline
         cue = self._cue(views, intrinsics)
         prediction = self._run(images, rays, 1.0, baseline, cue)
-        points = unproject(prediction.log_depth.exp(), rays)
+        log_depth = fuse_log_depth(
+            prediction.unaided_log_depth, -cue.clamp_min(1e-3).log(), prediction.cue_trust
+        )
+        points = unproject(log_depth.exp(), rays)
         pose, scale = self._pose(prediction, points, rays, baseline)
         gaussians = _gaussians(images, prediction, points, pose, intrinsics.to(images))
         instances = F.normalize(prediction.instance, dim=1)
@@ -114,6 +119,7 @@ class RoomModel:
             gaussians=gaussians,
             semantics=CoarseField(
                 semantics=self._semantics(prediction),
+                basis=self._basis,
                 instances=instances,
                 image_size=tuple(images.shape[-2:]),
                 view=gaussians.view,
@@ -197,9 +203,23 @@ class RoomModel:
             return pose, Scale(ScaleStatus.UNKNOWN)
         return torch.from_numpy(found).to(pose), Scale(ScaleStatus.MODEL)
 
-    def _semantics(self, prediction: CompactPrediction) -> Float[Tensor, "2 d hc wc"]:
-        projected = self._network.text_projection(prediction.semantic.permute(0, 2, 3, 1))
-        return F.normalize(projected.float(), dim=-1).permute(0, 3, 1, 2)
+    def _semantics(self, prediction: CompactPrediction) -> Float[Tensor, "2 k hc wc"]:
+        """The projection to the text space, normalised, in coordinates of the basis."""
+        matrix, offset = self._into_basis
+        inside = prediction.semantic.permute(0, 2, 3, 1) @ matrix.T + offset
+        return F.normalize(inside, dim=-1).permute(0, 3, 1, 2)
+
+
+def _text_basis(
+    projection: nn.Linear,
+) -> tuple[Float[Tensor, "d k"], tuple[Float[Tensor, "k s"], Float[Tensor, " k"]]]:
+    """An orthonormal basis of all that a projection can give, and the projection into the basis.
+
+    With Q R = [W b], W x + b = Q (R [x, 1]): the vector and its coordinates have one length.
+    """
+    columns = torch.cat([projection.weight, projection.bias[:, None]], 1).detach().double()
+    basis, into = torch.linalg.qr(columns)
+    return basis.float(), (into[:, :-1].float().contiguous(), into[:, -1].float().contiguous())
 
 
 def _correspondences(

@@ -58,6 +58,10 @@ class CompactPrediction:
 
     log_depth: Float[Tensor, "n h w"]
     """Natural logarithm of the depth along the optical axis in metres."""
+    unaided_log_depth: Float[Tensor, "n h w"]
+    """What the network would say without the matcher's cue at each pixel."""
+    cue_trust: Float[Tensor, "n h w"]
+    """0..1, how far log_depth is the cue's; 0 where there is no cue."""
     log_error: Float[Tensor, "n h w"]
     """Logarithm of one over the expected error of log_depth: larger is surer."""
     instance: Float[Tensor, "n e hh wh"]
@@ -347,6 +351,8 @@ class CompactNetwork(nn.Module):
         instances = self.config.instance_width
         return CompactPrediction(
             log_depth=log_depth,
+            unaided_log_depth=fine[:, 0],
+            cue_trust=gate,
             log_error=fine[:, 1],
             instance=out[:, 12 : 12 + instances].float(),
             semantic=out[:, 12 + instances :].float() + _double(semantic_quarter).float(),

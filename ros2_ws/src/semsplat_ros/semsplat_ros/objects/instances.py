@@ -19,7 +19,11 @@ from semsplat_ros.objects.labels import best_labels, group_means
 from semsplat_ros.scene import Crop, ObjectInstance, Perception, Roi, SemanticScene, Vocabulary
 
 BOX_PERCENTILES = (2.0, 98.0)
-"""Gaussians at the silhouette often float between object and background: a box leaves them out."""
+"""Of what :func:`_body` left: single Gaussians do not make a box larger."""
+BODY_SPREAD = 2.5
+"""Median absolute deviations of the distance to the camera that an object's body reaches."""
+BODY_MARGIN = 0.02
+"""Share of the distance that is added: a wall seen straight on has no deviation."""
 
 
 @dataclass(frozen=True)
@@ -214,11 +218,23 @@ def _boxes(
     ends = np.cumsum(np.bincount(group, minlength=count + 1))
     corners = np.zeros((2, count, 3), np.float32)
     for i in range(count):
-        mine = np.sort(points[order[ends[i] : ends[i + 1]]], axis=0)
+        mine = np.sort(_body(points[order[ends[i] : ends[i + 1]]]), axis=0)
         last = len(mine) - 1
         for corner, percentile in enumerate(BOX_PERCENTILES):
             corners[corner, i] = mine[round(percentile / 100.0 * last)]
     return corners[0], corners[1]
+
+
+def _body(points: Float[ndarray, "c 3"]) -> Float[ndarray, "b 3"]:
+    """The points of a group without those that float before or behind it along the ray.
+
+    At its silhouette and in its holes an object's Gaussians take depths between its own and the
+    background's; they lie off along the ray, so the distance tells them.
+    """
+    distance = np.linalg.norm(points, axis=1)
+    middle = np.median(distance)
+    off = np.abs(distance - middle)
+    return points[off <= BODY_SPREAD * np.median(off) + BODY_MARGIN * middle]
 
 
 def _rois(
