@@ -23,11 +23,13 @@ from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.language.commands import parse_concept
 from semsplat_ros.language.relevancy import Relevancy
 from semsplat_ros.objects.instances import SegmentationSettings, segment
+from semsplat_ros.objects.known_baseline import with_known_baseline
 from semsplat_ros.objects.queries import rank
 from semsplat_ros.scene import (
     IntrinsicsSource,
     Perception,
     QueryResult,
+    ScaleStatus,
     SemanticField,
     SemanticScene,
     Views,
@@ -125,7 +127,7 @@ class Perceiver:
             scene, probabilities, vocabulary, settings or SegmentationSettings()
         )
         watch.lap("segment")
-        return Perception(
+        perception = Perception(
             scene=scene,
             instances=segmentation.instances,
             instance_ids=segmentation.instance_ids,
@@ -134,6 +136,10 @@ class Perceiver:
             vocabulary=vocabulary if probabilities is not None else None,
             stages_ms=watch.stages_ms,
         )
+        baseline = views.rectified_baseline
+        if baseline is None or scene.scale.status >= ScaleStatus.BASELINE:
+            return perception
+        return with_known_baseline(perception, baseline, ScaleStatus.BASELINE)
 
     def make_vocabulary(self, labels: Iterable[str], version: int) -> Vocabulary:
         """A vocabulary of `labels` in the given order; "unlabelled" is put before them.
@@ -156,6 +162,7 @@ class Perceiver:
         top_k: int = 5,
         min_score: float = 0.25,
         max_chars: int = 256,
+        adaptive_threshold: bool = False,
     ) -> QueryResult:
         """Which objects of a perception a text means, best first.
 
@@ -165,6 +172,8 @@ class Perceiver:
             top_k: at most this many matches, at least 1.
             min_score: calibrated score below which an object does not count as found, 0..1.
             max_chars: longest text, in characters.
+            adaptive_threshold: for models with open language, also take objects below `min_score`
+                whose response is clear (the GSemSplat paper's failure case 1); not evaluated yet.
 
         Returns:
             `found` is True if the best object scores at least `min_score`; then `matches` holds
@@ -184,7 +193,7 @@ class Perceiver:
         language = self._language()
         if perception.scene.semantics is None:
             raise _no_language(self.model.info.name)
-        return rank(perception, language, text, concept, top_k, min_score)
+        return rank(perception, language, text, concept, top_k, min_score, adaptive_threshold)
 
     def relevancy(self, perception: Perception, text: str) -> Float[Tensor, " n"]:
         """How relevant a text is to every Gaussian of a perception, 0..1, not calibrated, on the

@@ -1,12 +1,14 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.perceiver import Perceiver, rejected_labels
-from semsplat_ros.scene import IntrinsicsSource, Perception, ScaleStatus
+from semsplat_ros.scene import IntrinsicsSource, Perception, Scale, ScaleStatus
 from test.support.fake_model import FakeModel, picture
 
 LEFT = picture({"red": (20, 40, 40, 60), "green": (100, 60, 30, 30), "red_2": (112, 8, 24, 24)})
@@ -47,6 +49,34 @@ def test_prepare_hands_the_model_what_it_asks_for() -> None:
     assert perception.scene.provenance.stamps_ns == (5, 6)
     assert perception.scene.provenance.frame == "left_optical"
     assert float(views.intrinsics[0, 0, 0]) == pytest.approx(40.0)
+
+
+class Unscaled(FakeModel):
+    """A model that cannot use a baseline, as the published systems: its cameras are half a unit
+    apart."""
+
+    status = ScaleStatus.RELATIVE
+
+    def predict(self, views):
+        scene = super().predict(replace(views, rectified_baseline=None))
+        poses = scene.cameras.first_from_view.clone()
+        poses[1, 0, 3] = 0.5
+        cameras = replace(scene.cameras, first_from_view=poses)
+        return replace(scene, cameras=cameras, scale=Scale(self.status))
+
+
+@pytest.mark.parametrize("status", [ScaleStatus.RELATIVE, ScaleStatus.MODEL])
+def test_a_known_baseline_gives_metres_to_a_model_that_cannot_use_it(status) -> None:
+    model = Unscaled()
+    model.status = status
+    perceiver = Perceiver(model)
+    unknown = perceiver.perceive(perceiver.prepare(LEFT, LEFT))
+    assert unknown.scene.scale == Scale(status)
+    known = perceiver.perceive(perceiver.prepare(LEFT, LEFT, baseline=0.1))
+    assert known.scene.scale.status is ScaleStatus.BASELINE
+    assert known.scene.scale.factor == pytest.approx(0.2)
+    torch.testing.assert_close(known.scene.gaussians.means, unknown.scene.gaussians.means * 0.2)
+    assert known.scene.cameras.first_from_view[1, 0, 3] == pytest.approx(0.1)
 
 
 def test_perceive_finds_and_labels_the_objects() -> None:

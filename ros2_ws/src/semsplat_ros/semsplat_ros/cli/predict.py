@@ -30,6 +30,9 @@ def predict(
         float, typer.Option(help="Metres, only for a rectified left and right; 0 = unknown.", min=0)
     ] = 0.0,
     min_score: Annotated[float, typer.Option(help="Threshold of a find.", min=0, max=1)] = 0.25,
+    adaptive_threshold: Annotated[
+        bool, typer.Option(help="Also take clear responses below; see query.adaptive_threshold.")
+    ] = False,
 ) -> None:
     """Predict a semantic scene from two pictures and look for things in it."""
     import torch
@@ -55,7 +58,12 @@ def predict(
             baseline=baseline or None,
         )
         perception = perceiver.perceive(views)
-        answers = [perceiver.query(perception, q, min_score=min_score) for q in query or []]
+        answers = [
+            perceiver.query(
+                perception, q, min_score=min_score, adaptive_threshold=adaptive_threshold
+            )
+            for q in query or []
+        ]
         files = write_all(perception, pictures, answers, out)
     except SemsplatError as error:
         typer.echo(f"semsplat: {error.message}", err=True)

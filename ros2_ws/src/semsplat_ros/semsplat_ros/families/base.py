@@ -89,6 +89,10 @@ class Calibration:
         """The calibrated score of a raw score."""
         return float(np.interp(score, self.raw, self.calibrated))
 
+    def raw_of(self, score: float) -> float:
+        """The raw score of a calibrated score; of several the largest."""
+        return float(np.interp(score, self.calibrated, self.raw))
+
 
 class LanguageKind(StrEnum):
     """What the semantics of a model were learned from, which decides how text is scored."""

@@ -186,6 +186,7 @@ class Services:
                 int(request.top_k) or settings.query.top_k,
                 min_score,
                 settings.query.max_chars,
+                settings.query.adaptive_threshold,
             )
         response.header, response.info = snapshot.header, snapshot.info
         response.concept = messages.clean_string(result.concept)
@@ -193,6 +194,7 @@ class Services:
         if not result.found:
             response.error = messages.error(ErrorCode.NOT_FOUND, result.message)
         else:
+            response.error = messages.error(ErrorCode.OK, result.message)
             response.goal = object_goal(snapshot, result, settings, self._transforms)
             if request.publish_goal:
                 self._outputs.publish_goal(response.goal, snapshot)

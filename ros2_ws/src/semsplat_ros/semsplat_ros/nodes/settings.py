@@ -238,6 +238,12 @@ class QuerySettings:
     min_score: float = _parameter(
         0.25, "Score below which nothing counts as found.", low=0.0, high=1.0, live=True
     )
+    adaptive_threshold: bool = _parameter(
+        False,
+        "Also answer with objects below query.min_score whose response is clear. Only for models "
+        "with open language (spatialsplat, lsm, gsemsplat); not evaluated yet.",
+        live=True,
+    )
     max_chars: int = _parameter(
         256, "Characters of a query's text at most.", low=1, high=10_000, live=True
     )

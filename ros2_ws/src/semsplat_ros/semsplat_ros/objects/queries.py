@@ -6,7 +6,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from semsplat_ros.families.base import LanguageKind
 from semsplat_ros.language.relevancy import Relevancy
+from semsplat_ros.language.thresholds import adaptive_threshold
 from semsplat_ros.objects.cells import gaussian_weights, numpy_of
 from semsplat_ros.objects.labels import group_means
 from semsplat_ros.scene import Match, Perception, QueryResult
@@ -19,6 +21,7 @@ def rank(
     concept: str,
     top_k: int,
     min_score: float,
+    adaptive: bool = False,
 ) -> QueryResult:
     """Matches for a concept, best first.
 
@@ -29,6 +32,8 @@ def rank(
         concept: what the text names.
         top_k: at most this many matches.
         min_score: 0..1; below, an object does not count as found.
+        adaptive: with open language, also take objects that score less but respond clearly; see
+            :func:`semsplat_ros.language.thresholds.adaptive_threshold`.
     """
     instances = perception.instances
     if not instances:
@@ -36,21 +41,33 @@ def rank(
     field = perception.scene.semantics
     group = numpy_of(perception.instance_ids)
     weight = gaussian_weights(perception.scene.gaussians)
-    raw = pool_scores(numpy_of(relevancy.score(field, concept)), group, weight, len(instances))
+    relevancies = relevancy.score(field, concept)
+    raw = pool_scores(numpy_of(relevancies), group, weight, len(instances))
     cosine = numpy_of(relevancy.similarity(field, concept))
     similarity = group_means(cosine[:, None], group, weight, len(instances))[:, 0]
     scores = np.array([relevancy.calibration(float(value)) for value in raw])
     # Ties (a saturated calibration) are settled by the raw score, then by size.
     order = np.lexsort((np.arange(len(scores)), -raw, -scores))
-    found = bool(scores[order[0]] >= min_score)
-    chosen = [i for i in order[:top_k] if scores[i] >= min_score] if found else [order[0]]
+    enough = scores >= min_score
+    clear = np.inf
+    if adaptive and relevancy.profile.kind is LanguageKind.OPEN:
+        clear = adaptive_threshold(relevancies, relevancy.calibration.raw_of(min_score))
+        enough |= raw >= clear
+    found = bool(enough[order[0]])
+    chosen = [i for i in order[:top_k] if enough[i]] if found else [order[0]]
     matches = tuple(
         Match(instances[i], float(scores[i]), float(np.clip(similarity[i], -1.0, 1.0)))
         for i in chosen
     )
-    if found:
-        return QueryResult(text, concept, matches, True)
     best = matches[0]
+    if found:
+        message = ""
+        if matches[-1].score < min_score:
+            message = (
+                f"some matches score below {min_score:.2f}; they were taken because their "
+                f"response is clear (adaptive threshold {clear:.2f} of the relevancy)"
+            )
+        return QueryResult(text, concept, matches, True, message)
     name = best.instance.label or f"object {best.instance.id}"
     message = f"no '{concept}' above {min_score:.2f}; best was '{name}' {best.score:.2f}"
     return QueryResult(text, concept, matches, False, message)
