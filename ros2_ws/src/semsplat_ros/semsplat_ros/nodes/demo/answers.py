@@ -82,7 +82,7 @@ class Answer:
             return f"{self.concept}: {self.place()}"
         if self.error is ErrorCode.NOT_FOUND:
             return f"{self.concept}: not found ({self.response.error.message})"
-        return f"{self.concept}: {self.error.name}, {self.response.error.message}"
+        return f"{self.text!r}: {self.error.name}, {self.response.error.message}"
 
     def sentence(self) -> str:
         """As in "chair: 2.31 m ahead, 0.42 m left, 0.45 m up (score 0.83), 61 ms"."""

@@ -42,7 +42,7 @@ def draw(view: SceneView) -> Image.Image:
 
 def _header(canvas: np.ndarray, view: SceneView) -> None:
     text(canvas, "semsplat", (MARGIN, 18), 19, theme.MUTED)
-room = f"room {view.seed}"
+    room = f"room {view.seed}"
     right = WIDTH - MARGIN - theme.text_size(room, 19)[0]
     text(canvas, room, (right, 18), 19, theme.MUTED)
     shown = view.targets[:MAX_LINES]
