@@ -8,6 +8,7 @@ that have the same instance vector, and the result is interpolated to the fine p
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -20,10 +21,17 @@ SHARPNESS = 15.0
 
 @dataclass(frozen=True)
 class CoarseField:
-    """A :class:`semsplat_ros.scene.SemanticField` for Gaussians that are pixels of v views."""
+    """A :class:`semsplat_ros.scene.SemanticField` for Gaussians that are pixels of v views.
 
-    semantics: Float[Tensor, "v d hc wc"]
-    """Unit vectors of the coarse cells."""
+    A network whose last layer is linear fills only a small subspace of the text space. The vectors are
+    therefore kept as coordinates in an orthonormal basis of it: lengths and angles are the same, nothing
+    is lost, and the work is that of the smaller dimension.
+    """
+
+    semantics: Float[Tensor, "v k hc wc"]
+    """Unit vectors of the coarse cells, in coordinates of `basis`."""
+    basis: Float[Tensor, "d k"]
+    """Orthonormal columns in the text space."""
     instances: Float[Tensor, "v e hc wc"]
     """Unit instance vectors of the same cells."""
     image_size: tuple[int, int]
@@ -33,37 +41,47 @@ class CoarseField:
     @property
     def dimension(self) -> int:
         """Length of a text embedding."""
-        return int(self.semantics.shape[1])
+        return int(self.basis.shape[0])
 
     def similarity(self, text: Float[Tensor, "t d"]) -> Float[Tensor, "n t"]:
         """Cosine of every fine Gaussian with every unit text embedding."""
-        coarse = torch.einsum("vdhw,td->vthw", self.semantics, text.to(self.semantics))
-        return self._fine(_share_within_instances(coarse, self.instances))
+        within = text.to(self.basis) @ self.basis
+        coarse = (self.semantics.permute(0, 2, 3, 1) @ within.T).permute(0, 3, 1, 2)
+        return self._fine(_weighted_mean(coarse, self._neighbour_weights))
 
     def features(self) -> Float[Tensor, "n d"]:
         """Unit feature of every fine Gaussian."""
-        return F.normalize(self._fine(self.semantics), dim=1)
+        return F.normalize(self._fine(self.semantics), dim=1) @ self.basis.T
 
     def _fine(self, coarse: Float[Tensor, "v c hc wc"]) -> Float[Tensor, "n c"]:
-        fine = F.interpolate(coarse, self.image_size, mode="bilinear", align_corners=False)
-        rows = fine.permute(0, 2, 3, 1).flatten(1, 2)
-        return rows[self.view, self.pixel]
+        height, width = self.image_size
+        fine = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+        rows = fine.permute(0, 2, 3, 1).flatten(0, 2)
+        return rows.index_select(0, self.view * (height * width) + self.pixel)
+
+    @cached_property
+    def _neighbour_weights(self) -> Float[Tensor, "v 9 hc wc"]:
+        """How alike the 3 x 3 neighbours' instance vectors are; the same for every question."""
+        height, width = self.instances.shape[-2:]
+        padded = F.pad(self.instances, (1, 1, 1, 1))
+        alike = [
+            (padded[..., row : row + height, column : column + width] * self.instances).sum(1)
+            for row in range(3)
+            for column in range(3)
+        ]
+        # Padding has the zero vector, so its weight is exp(-SHARPNESS): none.
+        return torch.softmax(SHARPNESS * torch.stack(alike, 1), 1)
 
 
-def _share_within_instances(
-    values: Float[Tensor, "v c h w"], instances: Float[Tensor, "v e h w"]
+def _weighted_mean(
+    values: Float[Tensor, "v c h w"], weights: Float[Tensor, "v 9 h w"]
 ) -> Float[Tensor, "v c h w"]:
-    """Mean over the 3 x 3 neighbours, weighted by how alike their instance vectors are."""
+    """Sum over the 3 x 3 neighbours with these weights."""
     height, width = values.shape[-2:]
-    total, weights = torch.zeros_like(values), torch.zeros_like(values[:, :1])
-    padded_values = F.pad(values, (1, 1, 1, 1))
-    padded_instances = F.pad(instances, (1, 1, 1, 1))
-    for row in range(3):
-        for column in range(3):
-            window = (..., slice(row, row + height), slice(column, column + width))
-            alike = (padded_instances[window] * instances).sum(1, keepdim=True)
-            # Padding has the zero vector, so its weight is exp(-SHARPNESS): none.
-            weight = torch.exp(SHARPNESS * (alike - 1.0))
-            total = total + weight * padded_values[window]
-            weights = weights + weight
-    return total / weights
+    padded = F.pad(values, (1, 1, 1, 1))
+    total = torch.zeros_like(values)
+    for place in range(9):
+        row, column = divmod(place, 3)
+        window = padded[..., row : row + height, column : column + width]
+        total.addcmul_(weights[:, place : place + 1], window)
+    return total
