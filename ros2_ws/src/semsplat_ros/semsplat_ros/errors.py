@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""One error type, one table of codes; the codes are those of ``semsplat_interfaces/msg/ErrorCode``."""
+"""One error type, one table of codes; the codes are those of
+``semsplat_interfaces/msg/ErrorCode``."""
 
 from enum import IntEnum
 

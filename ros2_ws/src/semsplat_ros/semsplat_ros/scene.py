@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""The values that flow between the rooms of the package: frozen dataclasses, shapes in the annotations.
+"""The values that flow between the rooms of the package: frozen dataclasses, shapes in the
+annotations.
 
 Coordinates everywhere: OpenCV axes (x right, y down, z forward), the first camera's optical frame,
 metres once :attr:`Scale.is_metric` is true. Pixels are (column, row) with integer centres at +0.5.
@@ -109,10 +110,11 @@ class Views:
     """Pixels of the network image, or None: to be estimated."""
     intrinsics_source: IntrinsicsSource = IntrinsicsSource.ESTIMATED
     rectified_baseline: float | None = None
-    """Metres from the first to the second camera along +x if the pair is rectified and the baseline is
-    known, else None. Models that can match along rows use it."""
+    """Metres from the first to the second camera along +x if the pair is rectified and the
+    baseline is known, else None. Models that can match along rows use it."""
     stereo_images: Float[Tensor, "2 3 hh ww"] | None = None
-    """The same two crops at a finer size, for models that match along rows; None if not prepared."""
+    """The same two crops at a finer size, for models that match along rows; None if not
+    prepared."""
     stamps_ns: tuple[int, ...] = ()
     frame: str = ""
 
@@ -183,7 +185,8 @@ class SemanticField(Protocol):
 
 
 def field_branches(field: SemanticField) -> tuple[SemanticField, ...]:
-    """The fields among which a query chooses the one that answers it stronger (GSemSplat paper, 3.3).
+    """The fields among which a query chooses the one that answers it stronger (GSemSplat paper,
+    3.3).
 
     Those in the attribute `branches`, or the field itself where it has none.
     """
@@ -215,7 +218,8 @@ class Provenance:
 
 @dataclass(frozen=True)
 class SemanticScene:
-    """One pair of pictures as semantic Gaussians. Immutable: a query never sees half of two scenes."""
+    """One pair of pictures as semantic Gaussians. Immutable: a query never sees half of two
+    scenes."""
 
     gaussians: Gaussians
     semantics: SemanticField | None
@@ -235,7 +239,8 @@ class SemanticScene:
         return int(self.images.shape[-2]), int(self.images.shape[-1])
 
     def pixel_map(self, values: Shaped[Tensor, "n ..."], view: int, fill: float = 0) -> Tensor:
-        """Values of the Gaussians of one view as an image [h, w, ...]; `fill` where there is none."""
+        """Values of the Gaussians of one view as an image [h, w, ...]; `fill` where there is
+        none."""
         height, width = self.image_size
         out = values.new_full((height * width, *values.shape[1:]), fill)
         mine = self.gaussians.view == view
@@ -243,7 +248,8 @@ class SemanticScene:
         return out.view(height, width, *values.shape[1:])
 
     def depth_map(self, view: int) -> Float[Tensor, "h w"]:
-        """Depth along the optical axis of one view, NaN where no Gaussian is; unit as the means."""
+        """Depth along the optical axis of one view, NaN where no Gaussian is; unit as the
+        means."""
         view_from_first = torch.linalg.inv(self.cameras.first_from_view[view])
         depth = self.gaussians.means @ view_from_first[2, :3] + view_from_first[2, 3]
         return self.pixel_map(depth, view, float("nan"))
@@ -320,7 +326,8 @@ class Match:
 
 @dataclass(frozen=True)
 class QueryResult:
-    """Answer of :meth:`Perceiver.query`; `error` is OK, NOT_FOUND, EMPTY_TEXT, ... as a code and a sentence."""
+    """Answer of :meth:`Perceiver.query`; `error` is OK, NOT_FOUND, EMPTY_TEXT, ... as a code and a
+    sentence."""
 
     text: str
     concept: str

@@ -25,7 +25,9 @@ def rooms(
     seeds: Annotated[
         str, typer.Option(help="Rooms FIRST:LAST (LAST is left out); 1000000 and up are held out.")
     ] = "1000000:1000100",
-    json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here.")
+    ] = None,
     model: Annotated[str, typer.Option(help="Name in the zoo.")] = "room",
     checkpoint: Annotated[str, typer.Option(help="Weights instead of the shipped ones.")] = "",
     stereo: Annotated[int, typer.Option(help="Stereo pairs a room.", min=0)] = 2,

@@ -27,7 +27,8 @@ def predict(
         float, typer.Option(help="Focal length in pixels of the pictures; 0 = estimate.", min=0)
     ] = 0.0,
     baseline: Annotated[
-        float, typer.Option(help="Metres, only for a rectified left and right; 0 = unknown.", min=0)
+        float,
+        typer.Option(help="Metres, only for a rectified left and right; 0 = unknown.", min=0),
     ] = 0.0,
     min_score: Annotated[float, typer.Option(help="Threshold of a find.", min=0, max=1)] = 0.25,
     adaptive_threshold: Annotated[
@@ -96,4 +97,6 @@ def _sentence(answer, metric: bool) -> str:
     unit = "m" if metric else "units (scale unknown)"
     side = f"{abs(x):.2f} {'right' if x > 0 else 'left'}"
     height = f"{abs(y):.2f} {'down' if y > 0 else 'up'}"
-    return f"{answer.concept}: {z:.2f} ahead, {side}, {height}, in {unit} (score {match.score:.2f})"
+    return (
+        f"{answer.concept}: {z:.2f} ahead, {side}, {height}, in {unit} (score {match.score:.2f})"
+    )

@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""`semsplat train`: train the embedded model on shards of generated rooms, export it for the node."""
+"""`semsplat train`: train the embedded model on shards of generated rooms, export it for the
+node."""
 
 import logging
 import os

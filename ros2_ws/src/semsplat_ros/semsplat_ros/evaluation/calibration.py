@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a model's raw scores to scores that mean something: 0.25 is the threshold that is shipped."""
+"""From a model's raw scores to scores that mean something: 0.25 is the threshold that is
+shipped."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +21,10 @@ POINTS = 9
 def calibrate(records: Sequence[PairRecord], wrong_finds: float) -> dict[str, list[float]]:
     """Piecewise-linear calibration from records with raw scores.
 
-    The raw score at which `wrong_finds` of the absent classes would be found is mapped to 0.25. Below and
-    above, scores follow the measured share of answers that are right (isotonic regression), squeezed
-    into 0..0.25 and 0.25..1.
+    The raw score at which `wrong_finds` of the absent classes would be found is mapped to 0.25.
+    Below and above, scores follow the measured share of answers that are right (isotonic
+    regression),
+    squeezed into 0..0.25 and 0.25..1.
 
     Args:
         records: made without a calibration.

@@ -1,5 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E501  (a table's row is a line)
 """The embedded model's card, made from its configuration and a measurement: no number by hand."""
 
 from pathlib import Path

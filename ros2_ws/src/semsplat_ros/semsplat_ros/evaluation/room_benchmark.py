@@ -35,7 +35,8 @@ class QueryRecord:
     right: bool
     """The best match lies at an instance of the class, whatever its score."""
     distance: float
-    """Metres from the best match to the nearest centre of such an instance; NaN if there is none."""
+    """Metres from the best match to the nearest centre of such an instance; NaN if there is
+    none."""
     localised: bool
     """The left pixel with the highest relevancy shows the class."""
 
@@ -75,7 +76,9 @@ def _record(
 ) -> PairRecord:
     scene = perception.scene
     depth, classes = pair.truth_maps(scene.crops[0])
-    errors = depth_errors(scene.depth_map(0).cpu().numpy().astype(np.float64), depth.astype(np.float64))
+    errors = depth_errors(
+        scene.depth_map(0).cpu().numpy().astype(np.float64), depth.astype(np.float64)
+    )
     return PairRecord(
         split=split,
         abs_rel=errors.absolute_relative,

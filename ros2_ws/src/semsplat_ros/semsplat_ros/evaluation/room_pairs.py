@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluation pairs: held-out generated rooms as the two cameras of a robot see them, with the truth."""
+"""Evaluation pairs: held-out generated rooms as the two cameras of a robot see them, with the
+truth."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from semsplat_ros.scene import Crop
 
 HEIGHT, WIDTH = 480, 640
 EVALUATION_STREAM = 2
-"""Pairs are drawn from default_rng([seed, EVALUATION_STREAM]), apart from those of training shards."""
+"""Pairs are drawn from default_rng([seed, EVALUATION_STREAM]), apart from those of training
+shards."""
 NEAR_CENTER = 0.3
 """Metres from the centre of an object's box at which a position counts as right."""
 
@@ -54,7 +56,8 @@ class RoomPair:
         return frame.depth[at], self.class_ids[instance].astype(np.int64)
 
     def hits(self, position: tuple[float, float, float], instance: int) -> tuple[bool, float]:
-        """Whether a position in the first camera's frame is right for an instance, and its distance.
+        """Whether a position in the first camera's frame is right for an instance, and its
+        distance.
 
         Right: inside the instance's box (turned with it), or within 0.3 m of its centre.
 

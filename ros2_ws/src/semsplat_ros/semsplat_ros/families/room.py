@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded model: SpatialSplat's representation on the compact two-view network.
 
-What is SpatialSplat's: fine per-pixel Gaussians with instance vectors and an importance that selects
-among them, semantics uncompressed on a coarser grid. What is ours: the backbone, metric depth, row
-matching where a rig is calibrated, and an importance that is computed from geometry: a Gaussian of the
-second view whose point the first view shows already is redundant.
+What is SpatialSplat's: fine per-pixel Gaussians with instance vectors and an importance that
+selects among them, semantics uncompressed on a coarser grid. What is ours: the backbone, metric
+depth, row matching where a rig is calibrated, and an importance that is computed from geometry: a
+Gaussian of the second view whose point the first view shows already is redundant.
 """
 
 import math
@@ -225,7 +225,8 @@ def _text_basis(
 def _correspondences(
     prediction: CompactPrediction, points: Float[Tensor, "2 3 h w"], rays: Float[Tensor, "2 2 h w"]
 ) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 2"]]:
-    """Points of the first view with their rays in the second, from the matches of both directions."""
+    """Points of the first view with their rays in the second, from the matches of both
+    directions."""
     matches = prediction.matches
     confidence = matches.confidence.prod(1).flatten(1)
     cells = points[:, :, 2::4, 2::4].flatten(2)
@@ -274,7 +275,8 @@ def _gaussians(
 def _shown_by_first(
     points: Float[Tensor, "n 3"], depth: Float[Tensor, "h w"], intrinsics: Float[Tensor, "3 3"]
 ) -> Float[Tensor, " n"]:
-    """How sure it is, 0..1, that the first view shows these points: 0.5 at 6 % depth difference."""
+    """How sure it is, 0..1, that the first view shows these points: 0.5 at 6 % depth
+    difference."""
     height, width = depth.shape
     z = points[:, 2].clamp_min(1e-3)
     column = (points[:, 0] / z * intrinsics[0, 0] + intrinsics[0, 2]).floor().long()

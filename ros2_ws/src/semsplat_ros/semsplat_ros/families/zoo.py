@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""A name to a loaded model: the shipped ones by folder, the upstream systems by a file the user has."""
+"""A name to a loaded model: the shipped ones by folder, the upstream systems by a file the user
+has."""
 
 import hashlib
 import os
@@ -30,7 +31,8 @@ UPSTREAM = ("spatialsplat", "noposplat", "lsm", "dust3r", "mast3r", "splatt3r", 
 
 
 def model_directory() -> Path:
-    """Where the shipped models lie: beside the sources, or in the package's installed share folder."""
+    """Where the shipped models lie: beside the sources, or in the package's installed share
+    folder."""
     here = Path(__file__).resolve()
     candidates = [here.parents[2] / "model"]
     candidates += [p / "share" / "semsplat_ros" / "model" for p in here.parents]
@@ -64,16 +66,18 @@ def load_model(
 
     Args:
         name: a shipped model, or "spatialsplat", "noposplat", "lsm", "splatt3r", "gsemsplat".
-        checkpoint: weights file; must be given for the upstream systems. For a shipped model it replaces
-            the weights in its folder.
-        device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N"; the latter never fall back.
+        checkpoint: weights file; must be given for the upstream systems. For a shipped model it
+            replaces the weights in its folder.
+        device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N"; the latter never fall
+            back.
         precision: "auto", "fp32", "fp16" or "bf16".
         sha256: 64 hex digits the file must have, or "".
-        image_size: side of the network image in pixels where a model can choose, 0 = as it was trained.
+        image_size: side of the network image in pixels where a model can choose, 0 = as it was
+            trained.
 
     Raises:
-        SemsplatError: INVALID_ARGUMENT for an unknown name, device or precision; MODEL_NOT_LOADED if an
-            upstream system has no checkpoint; IO_ERROR, BAD_FILE for the file.
+        SemsplatError: INVALID_ARGUMENT for an unknown name, device or precision; MODEL_NOT_LOADED
+            if an upstream system has no checkpoint; IO_ERROR, BAD_FILE for the file.
     """
     target = choose_device(device)
     if name in UPSTREAM:
@@ -95,7 +99,7 @@ def load_model(
 
 
 def choose_device(device: str) -> torch.device:
-    """ "auto" takes the GPU if there is one; a named device is taken or refused."""
+    """The GPU if there is one for "auto"; a named device is taken or refused."""
     if device == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     try:
@@ -113,7 +117,7 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """ "auto": bfloat16 where the device computes in it, else float32."""
+    """For "auto" bfloat16 where the device computes in it, else float32."""
     if precision in PRECISIONS:
         return PRECISIONS[precision]
     if precision != "auto":
@@ -182,8 +186,9 @@ def _load_upstream(
     if not checkpoint:
         raise SemsplatError(
             ErrorCode.MODEL_NOT_LOADED,
-            f"model '{name}' needs model.checkpoint, a file that is not shipped and never downloaded; "
-            f"`semsplat weights where {name}` says where to get it and under which terms",
+            f"model '{name}' needs model.checkpoint, a file that is not shipped and never "
+            f"downloaded; `semsplat weights where {name}` says where to get it and under which "
+            "terms",
         )
     load: Callable[..., SceneModel] = _upstream_loader(name)
     dtype = choose_precision(precision, device)
@@ -191,7 +196,7 @@ def _load_upstream(
 
 
 def _upstream_loader(name: str) -> Callable[..., SceneModel]:
-    """The loader of a system; imported here so that the embedded model starts without the others."""
+    """The loader of a system; imported here so that the embedded model starts without the rest."""
     if name in ("spatialsplat", "noposplat"):
         from semsplat_ros.families import splat_loading as family
     elif name == "lsm":

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A matcher's depth, right where there is texture, and a network's, complete but off by a bit.
 
-Where the matcher is trusted its depth is taken. Elsewhere the network's relief is kept and moved by what
-separates the two nearby: a normalised convolution (Knutsson and Westin 1993) of their difference, by
-average pooling at several scales, of which the finest that has evidence decides.
+Where the matcher is trusted its depth is taken. Elsewhere the network's relief is kept and moved
+by what separates the two nearby: a normalised convolution (Knutsson and Westin 1993) of their
+difference, by average pooling at several scales, of which the finest that has evidence decides.
 """
 
 import torch

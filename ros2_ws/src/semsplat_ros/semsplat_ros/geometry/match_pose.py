@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pose of the second camera from points of the first view and where they are seen in the second."""
+"""Pose of the second camera from points of the first view and where they are seen in the
+second."""
 
 import cv2
 import numpy as np
@@ -23,8 +24,8 @@ def pose_from_matches(
         rays: x/z and y/z of the same points in the second camera.
 
     Returns:
-        The pose of the second camera in the first one's frame, in the unit of the points; None if fewer
-        than 20 matches agree on one.
+        The pose of the second camera in the first one's frame, in the unit of the points; None if
+        fewer than 20 matches agree on one.
     """
     if len(points) < MIN_INLIERS:
         return None

@@ -1,11 +1,12 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Semi-global matching of a rectified pair with known baseline: what calibrated stereo knows for sure.
+"""Semi-global matching of a rectified pair with known baseline: what calibrated stereo knows for
+sure.
 
 A network of a few million parameters reads depth from two pictures only roughly. Where a pair is
-rectified and its baseline is known, OpenCV's semi-global matcher gives sub-pixel disparity on every
-textured surface, for a few milliseconds. It is handed to the network as an input channel, which fills
-the rest (blank walls, occlusions, mirrors) and stays in charge of the output.
+rectified and its baseline is known, OpenCV's semi-global matcher gives sub-pixel disparity on
+every textured surface, for a few milliseconds. It is handed to the network as an input channel,
+which fills the rest (blank walls, occlusions, mirrors) and stays in charge of the output.
 """
 
 import cv2
@@ -36,8 +37,8 @@ def inverse_depth_cue(
         factor: how many times smaller the result is than the pictures.
 
     Returns:
-        Inverse depth in 1/m of the left and the right view at 1/factor of the size; the mean of the
-        valid disparities of each cell if at least half of the cell is valid, else 0.
+        Inverse depth in 1/m of the left and the right view at 1/factor of the size; the mean of
+        the valid disparities of each cell if at least half of the cell is valid, else 0.
     """
     focal = float(intrinsics[0, 0])
     count = int(np.ceil(focal * baseline / MINIMUM_DEPTH / 16.0)) * 16
@@ -55,7 +56,8 @@ def inverse_depth_cue(
 def _disparity(
     first: UInt8[np.ndarray, "hh ww"], second: UInt8[np.ndarray, "hh ww"], count: int
 ) -> Float[np.ndarray, "hh ww"]:
-    """Disparity in pixels of the first picture, 0 where unknown; the second camera is at its right."""
+    """Disparity in pixels of the first picture, 0 where unknown; the second camera is at its
+    right."""
     block = 5
     matcher = cv2.StereoSGBM.create(
         minDisparity=0,
@@ -70,7 +72,8 @@ def _disparity(
         speckleRange=2,
         mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
     )
-    # The matcher leaves the first `count` columns out: pad them, so that every column gets its turn.
+    # The matcher leaves the first `count` columns out: pad them, so that every column gets its
+    # turn.
     padded = [cv2.copyMakeBorder(i, 0, 0, count, 0, cv2.BORDER_REPLICATE) for i in (first, second)]
     disparity = matcher.compute(*padded)[:, count:].astype(np.float32) / 16.0
     disparity[disparity < MINIMUM_DISPARITY] = 0.0

@@ -8,7 +8,6 @@ field or a ``numpy.bool_`` arrive as garbage on the other side. So every number 
 here needs torch, so that a process without a model starts fast.
 """
 
-import colorsys
 import math
 from array import array
 from collections.abc import Iterable
@@ -22,7 +21,6 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 NANOSECONDS = 1_000_000_000
-UNLABELLED_COLOUR = (160, 160, 160)
 
 
 def fill(field: array, values: np.ndarray) -> None:
@@ -97,17 +95,6 @@ def to_pose(target_from_source: np.ndarray) -> Pose:
     pose = Pose(orientation=to_quaternion(matrix[:3, :3]))
     pose.position = to_point(matrix[:3, 3])
     return pose
-
-
-def label_colour(label_id: int) -> tuple[int, int, int]:
-    """The colour (r g b, 0..255) of a label everywhere: hues a golden section apart, 0 is grey."""
-    if label_id == 0:
-        return UNLABELLED_COLOUR
-    hue = (label_id * 0.618033988749895) % 1.0
-    # Three brightnesses in turn keep labels apart whose hues fall close together.
-    value = (0.95, 0.75, 0.55)[label_id % 3]
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.75, value)
-    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def to_image(pixels: np.ndarray, encoding: str, header: Header) -> Image:

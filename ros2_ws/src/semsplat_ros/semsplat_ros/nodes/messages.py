@@ -28,7 +28,6 @@ from semsplat_ros.nodes.casts import (
     clean_string,
     duration_seconds,
     fill,
-    label_colour,
     to_duration,
     to_header,
     to_image,
@@ -39,6 +38,7 @@ from semsplat_ros.nodes.casts import (
     to_vector,
     yaw_quaternion,
 )
+from semsplat_ros.objects.colours import label_colour
 from semsplat_ros.scene import Match, ObjectInstance, Perception, Roi
 
 __all__ = [
@@ -47,7 +47,6 @@ __all__ = [
     "duration_seconds",
     "error",
     "fill",
-    "label_colour",
     "label_table",
     "relative_pose",
     "scene_info",

@@ -3,7 +3,6 @@
 """What people look at: boxes and names for RViz, and the left picture with its objects painted
 in."""
 
-import cv2
 import numpy as np
 from geometry_msgs.msg import Pose
 from std_msgs.msg import ColorRGBA, Header
@@ -11,29 +10,16 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from semsplat_ros.nodes.messages import (
     clean_string,
-    label_colour,
     to_duration,
     to_point,
     to_vector,
 )
 from semsplat_ros.nodes.scene_arrays import SceneArrays
+from semsplat_ros.objects.drawing import draw_objects, object_colour, object_name
 from semsplat_ros.scene import ObjectInstance, Perception
 
 MIN_BOX = 0.01
 """Smallest side of a drawn box: RViz warns about markers without extent."""
-OVERLAY_WEIGHT = 0.45
-
-
-def object_colour(instance: ObjectInstance) -> tuple[int, int, int]:
-    """r g b, 0..255: the label's colour; unlabelled objects get one each."""
-    return label_colour(instance.label_id or 1000 + instance.id)
-
-
-def object_name(instance: ObjectInstance) -> str:
-    """As in "chair 0.83", or "#3" if there is no label."""
-    if not instance.label:
-        return f"#{instance.id}"
-    return clean_string(f"{instance.label} {instance.label_score:.2f}")
 
 
 def to_markers(perception: Perception, header: Header, lifetime: float) -> MarkerArray:
@@ -69,7 +55,7 @@ def _name(instance: ObjectInstance, header: Header, lifetime: float, height: flo
     marker.pose = _pose((x, y - instance.box_size[1] / 2 - height, z))
     marker.scale.z = float(height)
     marker.color = _colour((255, 255, 255), alpha=1.0)
-    marker.text = object_name(instance)
+    marker.text = clean_string(object_name(instance))
     marker.lifetime = to_duration(lifetime)
     return marker
 
@@ -92,29 +78,4 @@ def overlay(picture: np.ndarray, arrays: SceneArrays) -> np.ndarray:
         picture: the original left image, uint8 [H, W, 3] RGB; not changed.
         arrays: the scene made from it.
     """
-    mask = arrays.instance_mask(view=0)
-    out = picture.copy()
-    for instance in arrays.perception.instances:
-        area = mask == instance.id
-        if not area.any():
-            continue
-        colour = np.array(object_colour(instance), np.float32)
-        out[area] = out[area] * (1.0 - OVERLAY_WEIGHT) + colour * OVERLAY_WEIGHT
-        contours, _ = cv2.findContours(
-            area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-        )
-        cv2.drawContours(out, contours, -1, colour.tolist(), 2)
-    for instance in arrays.perception.instances:
-        _write_name(out, instance)
-    return out
-
-
-def _write_name(picture: np.ndarray, instance: ObjectInstance) -> None:
-    roi = instance.rois[0] if instance.rois else None
-    if roi is None or roi.width == 0:
-        return
-    # OpenCV's fonts have ASCII only; other letters come out as "?", RViz shows them.
-    name = object_name(instance).encode("ascii", "replace").decode()
-    at = (int(roi.left) + 3, int(roi.top) + 15)
-    cv2.putText(picture, name, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(picture, name, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
+    return draw_objects(picture, arrays.instance_mask(view=0), arrays.perception.instances)

@@ -2,32 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects painted into the picture they were found in."""
 
-import colorsys
-
 import cv2
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
+from semsplat_ros.objects.colours import UNLABELLED_OBJECTS, label_colour
 from semsplat_ros.scene import ObjectInstance
 
 TINT = 0.45
 """Share of the object's colour in its area."""
-GOLDEN_ANGLE = 0.38196601125
-"""Of a turn: consecutive ids get hues far apart."""
-
-
-def label_colour(label_id: int) -> tuple[int, int, int]:
-    """r g b, 0..255, of a label id, the same everywhere; 0 (unlabelled) is grey."""
-    if label_id == 0:
-        return 128, 128, 128
-    hue = (label_id * GOLDEN_ANGLE) % 1.0
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.65 if label_id % 2 else 0.85, 0.95)
-    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def object_colour(instance: ObjectInstance) -> tuple[int, int, int]:
     """r g b, 0..255: the label's colour; unlabelled objects get one each."""
-    return label_colour(instance.label_id or 1000 + instance.id)
+    return label_colour(instance.label_id or UNLABELLED_OBJECTS + instance.id)
 
 
 def object_name(instance: ObjectInstance) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from plyfile import PlyData, PlyElement
 
 from semsplat_ros.objects.cells import numpy_of
 from semsplat_ros.objects.drawing import draw_objects
@@ -23,8 +22,10 @@ EPSILON = 1e-6
 def write_ply(gaussians: Gaussians, path: Path) -> None:
     """Write Gaussians in the layout of 3D Gaussian splatting viewers.
 
-    Positions, normals (zero), f_dc and f_rest (colour-major), opacity as logit, scales as logarithms,
-    rotation w x y z; binary little endian. Kerbl et al. 2023, reference implementation's file format.
+    Positions, normals (zero), f_dc and f_rest (colour-major), opacity as logit, scales as
+    logarithms, rotation w x y z; binary little endian. Kerbl et al. 2023, reference
+    implementation's file
+    format.
     """
     sh = numpy_of(gaussians.sh)
     count, coefficients = sh.shape[:2]
@@ -44,7 +45,9 @@ def write_ply(gaussians: Gaussians, path: Path) -> None:
     vertices = np.empty(count, dtype=[(name, "<f4") for name in columns])
     for name, values in columns.items():
         vertices[name] = values
-    PlyData([PlyElement.describe(vertices, "vertex")], byte_order="<").write(str(path))
+    properties = "".join(f"property float {name}\n" for name in columns)
+    header = f"ply\nformat binary_little_endian 1.0\nelement vertex {count}\n{properties}"
+    path.write_bytes(header.encode() + b"end_header\n" + vertices.tobytes())
 
 
 def describe(perception: Perception, answers: list[QueryResult]) -> dict:
@@ -100,7 +103,11 @@ def write_all(
     for view, side in enumerate(("left", "right")):
         mask = instance_map(perception, view)
         drawn = draw_objects(pictures[view], mask, perception.instances, view)
-        images = {"masks": mask, "labels": label_map(perception, view), "overlay": drawn[..., ::-1]}
+        images = {
+            "masks": mask,
+            "labels": label_map(perception, view),
+            "overlay": drawn[..., ::-1],
+        }
         for name, image in images.items():
             files.append(folder / f"{name}_{side}.png")
             cv2.imwrite(str(files[-1]), image)

@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Gaussians to ellipses in the image: EWA splatting (Zwicker et al. 2001) as in 3D Gaussian splatting."""
+"""Gaussians to ellipses in the image: EWA splatting (Zwicker et al. 2001) as in 3D Gaussian
+splatting."""
 
 from dataclasses import dataclass
 
@@ -55,7 +56,9 @@ def project_gaussians(
     x = (camera[:, 0] / z).clamp(-limit_x, limit_x)
     y = (camera[:, 1] / z).clamp(-limit_y, limit_y)
     zero = torch.zeros_like(z)
-    jacobian = torch.stack([fx / z, zero, -fx * x / z, zero, fy / z, -fy * y / z], -1).view(-1, 2, 3)
+    jacobian = torch.stack([fx / z, zero, -fx * x / z, zero, fy / z, -fy * y / z], -1).view(
+        -1, 2, 3
+    )
     axes = rotation @ (matrices_from_quats(quats_wxyz) * scales[:, None, :])
     half = jacobian @ axes
     covariance = half @ half.transpose(1, 2)

@@ -43,7 +43,8 @@ def rasterize(
     """Render colour, features and depth of Gaussians; differentiable in all of them.
 
     Args:
-        gaussians: opacities are used as they are; multiply importances in before if they should count.
+        gaussians: opacities are used as they are; multiply importances in before if they should
+            count.
         view_from_world: pose of the world (the first camera) in the rendered camera's frame.
         intrinsics: pixels of the rendered image.
         height: rows.

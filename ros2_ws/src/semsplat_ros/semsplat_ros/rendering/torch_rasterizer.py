@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alpha compositing of projected Gaussians in plain PyTorch: any device, differentiable, exact.
 
-Every pair of a pixel and a Gaussian that covers it is a fragment. Fragments are sorted by pixel, then by
-depth, and blended by a segmented cumulative sum. Gaussians come front to back in chunks, so that memory
-stays bounded however large they are.
+Every pair of a pixel and a Gaussian that covers it is a fragment. Fragments are sorted by pixel,
+then by depth, and blended by a segmented cumulative sum. Gaussians come front to back in chunks,
+so that memory stays bounded however large they are.
 """
 
 import torch

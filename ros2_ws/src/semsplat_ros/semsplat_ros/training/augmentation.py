@@ -14,7 +14,8 @@ def _uniform(low: float, high: float, *shape: int) -> Tensor:
 
 
 def photometric(images: Float[Tensor, "b 2 3 h w"]) -> Float[Tensor, "b 2 3 h w"]:
-    """Colour, brightness, contrast, gamma and noise of ordinary cameras; slightly different per view."""
+    """Colour, brightness, contrast, gamma and noise of ordinary cameras; slightly different per
+    view."""
     pairs = images.shape[0]
     gain = _uniform(0.85, 1.15, pairs, 1, 3, 1, 1) * _uniform(0.75, 1.3, pairs, 1, 1, 1, 1)
     images = images * gain * _uniform(0.96, 1.04, pairs, 2, 1, 1, 1)
@@ -39,7 +40,8 @@ def swap_views(batch: PairBatch, mask: Tensor) -> PairBatch:
 
 
 def mirror(batch: PairBatch, mask: Tensor) -> PairBatch:
-    """Mirror left and right of the pairs in the mask; a rectified pair then has its views swapped."""
+    """Mirror left and right of the pairs in the mask; a rectified pair then has its views
+    swapped."""
     width = batch.images.shape[-1]
     names = ("images", "depth", "instance", "label", "cue")
     flipped = {n: _where(mask, getattr(batch, n).flip(-1), getattr(batch, n)) for n in names}

@@ -95,7 +95,8 @@ def bank_cosine(
 ) -> Float[Tensor, "n c"]:
     """Cosine of the projected features with the bank, without forming the projected vectors.
 
-    With W the projection, cos = f W b / sqrt(f (W W^T) f): the Gram matrix is s x s, the vectors d long.
+    With W the projection, cos = f W b / sqrt(f (W W^T) f): the Gram matrix is s x s, the vectors d
+    long.
     """
     projection = torch.cat(
         [network.text_projection.weight, network.text_projection.bias[:, None]], 1

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 
-
 NO_INSTANCE = 255
 
 

@@ -28,7 +28,8 @@ class CellTargets:
 def inputs(
     batch: PairBatch, baseline_known: Bool[Tensor, " b"], intrinsics_known: Bool[Tensor, " b"]
 ) -> Float[Tensor, "n 11 h w"]:
-    """Network input; without intrinsics the rays are a default camera's and the baseline is unknown."""
+    """Network input; without intrinsics the rays are a default camera's and the baseline is
+    unknown."""
     height, width = batch.images.shape[-2:]
     default = default_intrinsics(height, width).to(batch.intrinsics)
     intrinsics = torch.where(

@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop: one process or several under torchrun, resumable, bounded by steps and minutes."""
+"""The training loop: one process or several under torchrun, resumable, bounded by steps and
+minutes."""
 
 import json
 import logging
@@ -171,7 +172,8 @@ class Trainer:
                 self.average[name].lerp_(value, 1.0 - decay)
 
     def _agreed(self, stop: bool) -> tuple[float, bool]:
-        """Which share of the run is done, and whether to stop: the first process decides for all."""
+        """Which share of the run is done, and whether to stop: the first process decides for
+        all."""
         done = self.progress.step / self.training.steps
         if self.training.finish_minutes > 0:
             done = max(done, self.progress.seconds / 60.0 / self.training.finish_minutes)
@@ -185,7 +187,12 @@ class Trainer:
         count = self.training.log_every
         record = {k: round(v / count, 4) for k, v in self._sums.items()}
         self._sums.clear()
-        record = {**asdict(self.progress), "done": round(self._done, 4), "distinct": len(self.shards), **record}
+        record = {
+            **asdict(self.progress),
+            "done": round(self._done, 4),
+            "distinct": len(self.shards),
+            **record,
+        }
         record["seconds"] = round(record["seconds"], 1)
         with (self.run / "log.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")

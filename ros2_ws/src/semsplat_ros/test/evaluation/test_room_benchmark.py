@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from semsplat_ros.evaluation.room_benchmark import evaluate_pair
 from semsplat_ros.evaluation.room_pairs import HEIGHT, QUERIED, WIDTH, RoomPair, room_pairs
 from semsplat_ros.geometry.views import central_crop
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.rooms.builder import CLASSES
-
 from test.support.fake_model import FakeModel
 
 
@@ -33,8 +33,9 @@ def test_truth_maps_follow_the_crop(pairs: list[RoomPair]) -> None:
     depth, classes = pair.truth_maps(crop)
     assert depth.shape == classes.shape == (128, 160)
     row, column = 64, 80
-    original = int(crop.top + (row + 0.5) / crop.scale_y), int(
-        crop.left + (column + 0.5) / crop.scale_x
+    original = (
+        int(crop.top + (row + 0.5) / crop.scale_y),
+        int(crop.left + (column + 0.5) / crop.scale_x),
     )
     assert depth[row, column] == pair.frames[0].depth[original]
     assert classes[row, column] == pair.class_ids[pair.frames[0].instance[original]]

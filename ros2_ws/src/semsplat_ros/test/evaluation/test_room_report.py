@@ -4,6 +4,7 @@
 
 import numpy as np
 import pytest
+
 from semsplat_ros.errors import SemsplatError
 from semsplat_ros.evaluation.calibration import SHIPPED_THRESHOLD, calibrate
 from semsplat_ros.evaluation.room_benchmark import PairRecord, QueryRecord

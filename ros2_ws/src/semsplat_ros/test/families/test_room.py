@@ -9,6 +9,8 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import save_file
+from torch.nn import functional
+
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families import zoo
 from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo
@@ -16,7 +18,6 @@ from semsplat_ros.families.room import STEREO_FACTOR, RoomModel
 from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
 from semsplat_ros.scene import IntrinsicsSource, ScaleStatus, Views
-from torch.nn import functional
 
 SMALL = CompactConfig(
     widths=(8, 16, 16, 32), layers=2, semantic_width=12, match_width=16, text_dimension=20
@@ -34,7 +35,8 @@ def model() -> RoomModel:
 
 
 def pair(shift: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """A textured wall seen by two cameras; the right picture shows it `shift` pixels further left."""
+    """A textured wall seen by two cameras; the right picture shows it `shift` pixels further
+    left."""
     rng = np.random.default_rng(0)
     wide = rng.integers(0, 255, (16, 30, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
     return wide[:, :96], np.ascontiguousarray(wide[:, shift : 96 + shift])
@@ -57,7 +59,9 @@ def test_calibrated_rig_is_metric_and_its_cue_is_in_the_depth() -> None:
     depth = scene.depth_map(0)[8:24, 12:40]
     assert depth.median().item() == pytest.approx(truth, rel=0.05)
     both = scene.gaussians.importances[scene.gaussians.view == 1]
-    assert (both < 0.5).float().mean() > 0.5, "the wall is seen twice: the second view is redundant"
+    assert (both < 0.5).float().mean() > 0.5, (
+        "the wall is seen twice: the second view is redundant"
+    )
 
 
 def test_without_a_baseline_it_is_the_models_scale_or_unknown() -> None:

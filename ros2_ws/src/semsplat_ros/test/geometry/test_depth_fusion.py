@@ -3,6 +3,7 @@
 """Fusion takes the matcher where it is trusted and keeps the network's relief elsewhere."""
 
 import torch
+
 from semsplat_ros.geometry.depth_fusion import OUTLIER, fuse_log_depth
 
 HEIGHT, WIDTH = 32, 40

@@ -5,6 +5,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from semsplat_ros.geometry.stereo import inverse_depth_cue
 
 INTRINSICS = np.array([[200.0, 0, 80], [0, 200.0, 60], [0, 0, 1]], np.float32)

@@ -4,6 +4,7 @@
 
 import pytest
 import torch
+
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork, network_input, swap_views
 
@@ -12,7 +13,9 @@ SMALL = CompactConfig(
 )
 
 
-def make_input(pairs: int, height: int = 32, width: int = 48, baseline: float = 0.1) -> torch.Tensor:
+def make_input(
+    pairs: int, height: int = 32, width: int = 48, baseline: float = 0.1
+) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(2 * pairs, 3, height, width, generator=generator)
     rays = pixel_rays(default_intrinsics(height, width).expand(2 * pairs, 3, 3), height, width)

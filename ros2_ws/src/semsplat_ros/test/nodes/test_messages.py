@@ -21,6 +21,7 @@ from semsplat_ros.nodes import messages
 from semsplat_ros.nodes.point_cloud import POINT, cloud_points, shown, to_cloud, to_gaussians
 from semsplat_ros.nodes.scene_arrays import SceneArrays
 from semsplat_ros.nodes.visuals import overlay, to_markers
+from semsplat_ros.objects.colours import label_colour
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import Match, ObjectInstance, Roi
 from test.support.fake_model import FakeModel, picture
@@ -323,13 +324,13 @@ def test_label_table():
     read = round_trip(messages.label_table(("unlabelled", "chair", "tâble"), 3, STAMP))
     assert read.version == 3
     assert read.labels == ["unlabelled", "chair", "tâble"]
-    assert tuple(read.colors[3:6]) == messages.label_colour(1)
+    assert tuple(read.colors[3:6]) == label_colour(1)
     with pytest.raises(ValueError, match="unlabelled"):
         messages.label_table(("chair",), 1, STAMP)
 
 
 def test_label_colours_differ():
-    assert len({messages.label_colour(i) for i in range(100)}) == 100
+    assert len({label_colour(i) for i in range(100)}) == 100
 
 
 def test_errors():

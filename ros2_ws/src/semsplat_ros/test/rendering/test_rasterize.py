@@ -4,6 +4,7 @@
 
 import pytest
 import torch
+
 from semsplat_ros.geometry.rotations import matrices_from_quats
 from semsplat_ros.rendering import torch_rasterizer
 from semsplat_ros.rendering.rasterize import rasterize

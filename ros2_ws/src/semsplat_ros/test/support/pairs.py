@@ -13,7 +13,8 @@ BASELINE = 0.2
 
 
 def write_shard(folder: Path, index: int = 0, pairs: int = 6) -> Path:
-    """Pairs 0, 2, ... are rectified stereo, the others moved sideways all the same but not marked."""
+    """Pairs 0, 2, ... are rectified stereo, the others moved sideways all the same but not
+    marked."""
     rng = np.random.default_rng(index)
     shift = FOCAL * BASELINE / DEPTH
     wide = rng.integers(0, 255, (pairs, HEIGHT, WIDTH + 8, 3), dtype=np.uint8)
@@ -23,9 +24,7 @@ def write_shard(folder: Path, index: int = 0, pairs: int = 6) -> Path:
     instance[..., 8:24, 8:24] = 1
     instance_class = np.full((pairs, 80), 255, np.uint8)
     instance_class[:, :2] = [0, 5]
-    intrinsics = np.array(
-        [[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]], np.float32
-    )
+    intrinsics = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]], np.float32)
     pose = np.eye(4, dtype=np.float32)
     pose[0, 3] = BASELINE
     path = folder / f"shard_{index:06d}"

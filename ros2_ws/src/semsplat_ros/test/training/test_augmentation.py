@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from semsplat_ros.training.augmentation import augment, crop, mirror, swap_views
 from semsplat_ros.training.pairs import PairBatch, PairShards
 from semsplat_ros.training.targets import cell_targets
-
 from test.support.pairs import BASELINE, FOCAL, write_shard
 
 

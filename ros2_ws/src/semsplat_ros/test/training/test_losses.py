@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
+
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
 from semsplat_ros.training.losses import CompactLoss, bank_cosine
 from semsplat_ros.training.pairs import PairShards
 from semsplat_ros.training.targets import by_view, inputs
-from torch.nn import functional
-
 from test.support.pairs import write_shard
 
 SMALL = CompactConfig(
@@ -49,7 +49,8 @@ def test_all_terms_reach_the_weights_and_depth_can_be_perfect(
     terms = loss(network, prediction, batch)
     loss.total(terms).backward()
     silent = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
-    # Biases before a norm or behind a zero-started layer may get no gradient; whole layers may not.
+    # Biases before a norm or behind a zero-started layer may get no gradient; whole layers may
+    # not.
     assert not [n for n in silent if n.endswith("weight") and p_is_matrix(network, n)], silent
     perfect = replace(prediction, log_depth=by_view(batch.depth).log())
     assert loss(network, perfect, batch)["depth"].item() == pytest.approx(0.0, abs=1e-6)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.training.pairs import PairShards
-
 from test.support.pairs import DEPTH, write_shard
 
 

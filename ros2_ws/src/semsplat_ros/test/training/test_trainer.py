@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
+
 from semsplat_ros.networks.compact import CompactConfig
 from semsplat_ros.training.losses import CompactLoss
 from semsplat_ros.training.trainer import Trainer, TrainingConfig
-from torch.nn import functional
-
 from test.support.pairs import write_shard
 
 SMALL = CompactConfig(

@@ -80,9 +80,7 @@ def _alignment(recorder: Recorder) -> None:
         arrays = (_input(recorder, first), _input(recorder, second))
         one, two = (torch.from_numpy(a) for a in arrays)
         batched = recorder.golden.array("valid1").shape[0]
-        return tuple(
-            t if t.shape[0] == batched and t.ndim != 3 else t[None] for t in (one, two)
-        )
+        return tuple(t if t.shape[0] == batched and t.ndim != 3 else t[None] for t in (one, two))
 
     truth = pair("points1", "points2_in_cam1")
     predicted = pair("scaling_pred1", "scaling_pred2")
@@ -92,9 +90,7 @@ def _alignment(recorder: Recorder) -> None:
         ("scaling_avg", ScaleMethod.AVERAGE),
         ("scaling_median", ScaleMethod.MEDIAN),
     ):
-        _compare(
-            recorder, name, lambda method=method: find_scale(truth, predicted, valid, method)
-        )
+        _compare(recorder, name, lambda method=method: find_scale(truth, predicted, valid, method))
     _compare(recorder, "avg_dis_factor", lambda: mean_distance(truth, valid))
 
 
