@@ -19,9 +19,7 @@ class StaticTransformBroadcaster:
         self._sent: dict[str, TransformStamped] = {}
 
     # The name is tf2's.
-    def sendTransform(
-        self, transform: TransformStamped | Iterable[TransformStamped]
-    ) -> None:
+    def sendTransform(self, transform: TransformStamped | Iterable[TransformStamped]) -> None:
         """Publish one transform or several, together with all that were sent before."""
         several = [transform] if isinstance(transform, TransformStamped) else list(transform)
         self._sent.update((one.child_frame_id, one) for one in several)

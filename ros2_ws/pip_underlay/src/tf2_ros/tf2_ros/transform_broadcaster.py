@@ -17,9 +17,7 @@ class TransformBroadcaster:
         self.pub_tf = node.create_publisher(TFMessage, "/tf", qos or 100)
 
     # The name is tf2's.
-    def sendTransform(
-        self, transform: TransformStamped | Iterable[TransformStamped]
-    ) -> None:
+    def sendTransform(self, transform: TransformStamped | Iterable[TransformStamped]) -> None:
         """Publish one transform or several."""
         several = [transform] if isinstance(transform, TransformStamped) else list(transform)
         self.pub_tf.publish(TFMessage(transforms=several))

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Semantics on a coarse grid, lifted to fine Gaussians by their instance vectors.
 
-SpatialSplat keeps semantics uncompressed on few coarse Gaussians and sharpens them with the fine instance
-field. Its paper does not fix how; here every coarse cell first shares its similarity with the neighbours
-that have the same instance vector, and the result is interpolated to the fine pixels.
+SpatialSplat keeps semantics uncompressed on few coarse Gaussians and sharpens them with the fine
+instance field. Its paper does not fix how; here every coarse cell first shares its similarity with
+the neighbours that have the same instance vector, and the result is interpolated to the fine
+pixels.
 """
 
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ SHARPNESS = 15.0
 class CoarseField:
     """A :class:`semsplat_ros.scene.SemanticField` for Gaussians that are pixels of v views.
 
-    A network whose last layer is linear fills only a small subspace of the text space. The vectors are
-    therefore kept as coordinates in an orthonormal basis of it: lengths and angles are the same, nothing
-    is lost, and the work is that of the smaller dimension.
+    A network whose last layer is linear fills only a small subspace of the text space. The vectors
+    are therefore kept as coordinates in an orthonormal basis of it: lengths and angles are the
+    same,
+    nothing is lost, and the work is that of the smaller dimension.
     """
 
     semantics: Float[Tensor, "v k hc wc"]

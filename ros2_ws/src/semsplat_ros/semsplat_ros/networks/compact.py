@@ -1,11 +1,12 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""A small two-view network for robots without a GPU: depth, instances, semantics and matches at once.
+"""A small two-view network for robots without a GPU: depth, instances, semantics and matches at
+once.
 
-Convolutions down to 1/16, where both views attend to each other, and back up to 1/2. Explicit matching
-between the views (a full correlation at 1/4) is what lets so small a network see geometry. The
-representation it fills is SpatialSplat's: fine per-pixel Gaussians with an instance vector, and
-semantics uncompressed on a coarser grid.
+Convolutions down to 1/16, where both views attend to each other, and back up to 1/2. Explicit
+matching between the views (a full correlation at 1/4) is what lets so small a network see
+geometry. The representation it fills is SpatialSplat's: fine per-pixel Gaussians with an instance
+vector, and semantics uncompressed on a coarser grid.
 """
 
 import math
@@ -41,14 +42,17 @@ class CompactConfig:
 
 @dataclass(frozen=True)
 class Matches:
-    """For every 1/4 cell of a view, where it is in the other view (b pairs, first views then second)."""
+    """For every 1/4 cell of a view, where it is in the other view (b pairs, first views then
+    second)."""
 
     rays: Float[Tensor, "n 2 hq wq"]
     """Ray (x/z, y/z) in the other view; no gradient."""
     confidence: Float[Tensor, "n 2 hq wq"]
-    """Share of the match's probability near its peak, and the probability of the way back; 0..1."""
+    """Share of the match's probability near its peak, and the probability of the way back;
+    0..1."""
     features: Float[Tensor, "n m c"]
-    """Unit vectors of the cells, row-major; the first times the learned scale gives match logits."""
+    """Unit vectors of the cells, row-major; the first times the learned scale gives match
+    logits."""
     scale: Float[Tensor, ""]
 
 
@@ -84,7 +88,8 @@ def network_input(
 
     Args:
         images: RGB 0..1, the first views of all pairs, then the second ones.
-        rays: x/z and y/z of every pixel (from a default focal length where intrinsics are unknown).
+        rays: x/z and y/z of every pixel (from a default focal length where intrinsics are
+            unknown).
         intrinsics_known: 1 or 0.
         baselines: metres between the cameras of a rectified pair, 0 if unknown or not rectified.
         cue: inverse depth in 1/m from :func:`geometry.stereo.inverse_depth_cue`, 0 where unknown.
@@ -181,7 +186,8 @@ def _double(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
 
 
 class Matcher(nn.Module):
-    """Full correlation of both views at 1/4, and the sub-cell place of every cell in the other view."""
+    """Full correlation of both views at 1/4, and the sub-cell place of every cell in the other
+    view."""
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
@@ -226,7 +232,8 @@ class _Direction:
     def best(
         self, size: torch.Size, total_back: Float[Tensor, "b k"]
     ) -> tuple[Float[Tensor, "b 2 m"], Float[Tensor, "b 2 m"]]:
-        """Mean ray of the 3 x 3 cells round each peak; their probability, and that of the way back."""
+        """Mean ray of the 3 x 3 cells round each peak; their probability, and that of the way
+        back."""
         height, width = size
         peak = self.table.argmax(2)
         offsets = torch.arange(-1, 2, device=peak.device)
@@ -244,7 +251,8 @@ class _Direction:
 
 
 class CompactNetwork(nn.Module):
-    """Two views in, a :class:`CompactPrediction` out. 3.3 million parameters at the default sizes."""
+    """Two views in, a :class:`CompactPrediction` out. 3.3 million parameters at the default
+    sizes."""
 
     def __init__(self, config: CompactConfig = CompactConfig()) -> None:
         super().__init__()

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from semsplat_ros.nodes.casts import label_colour
 from semsplat_ros.nodes.demo import theme
 from semsplat_ros.nodes.demo.scene_view import SceneView
 from semsplat_ros.nodes.demo.theme import text
 from semsplat_ros.nodes.demo.top_view import top_view
+from semsplat_ros.objects.colours import label_colour
 
 WIDTH, HEIGHT = 1680, 1062
 MARGIN, GAP = 28, 16
