@@ -12,7 +12,8 @@ MIN_OVERLAP = 0.5
 """Share of a file's names that must be known for the file to be taken for a system's."""
 FOREIGN_PREFIXES = ("lpips_criterion.", "language_extractor.", "encoder.language_extractor.")
 """Parts that some files carry and that are no part of the network."""
-_CLIP_NOTES = ("input_resolution", "context_length", "vocab_size")
+_CLIP_NOTES = ("input_resolution", "context_length", "vocab_size", "attn_mask")
+"""Last parts of names in OpenAI's files that are no weights."""
 _LANGUAGE_EXTRACTOR = "encoder.language_extractor."
 
 
@@ -50,8 +51,9 @@ def identify(names: Iterable[str]) -> FileLayout:
 
 
 def _strip(names: list[str], prefix: str) -> dict[str, str]:
-    kept = (n for n in names if not n.startswith(FOREIGN_PREFIXES) and n not in _CLIP_NOTES)
-    return {n: n.removeprefix(prefix) for n in kept if n.startswith(prefix)}
+    kept = (n for n in names if not n.startswith(FOREIGN_PREFIXES))
+    noteless = (n for n in kept if n.rpartition(".")[2] not in _CLIP_NOTES)
+    return {n: n.removeprefix(prefix) for n in noteless if n.startswith(prefix)}
 
 
 def _overlap(found: Iterable[str], official: TensorList) -> float:

@@ -38,7 +38,12 @@ SQUARE_SIDE = 224
 """DUSt3R's small training size; its pictures were square, those of 512 were 4:3."""
 SPLATT3R_FILES = ("epoch=19-step=1200.ckpt", "splatt3r.safetensors", "splatt3r.ckpt")
 """Looked for beside a file of GSemSplat's heads."""
-CLIP_FILES = ("clip_vitb16.safetensors", "ViT-B-16.safetensors")
+CLIP_FILES = (
+    "clip_vitb16.safetensors",
+    "clip_vitb16.pt",
+    "ViT-B-16.safetensors",
+    "ViT-B-16.pt",
+)
 HEADS_PREFIX = "heads."
 """Of every name in a file of GSemSplat's heads."""
 ENCODER_KEY = "text_encoder"

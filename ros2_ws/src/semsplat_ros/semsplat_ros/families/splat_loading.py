@@ -31,6 +31,7 @@ LANGUAGE_FILES = (
     "clip_vitb16.safetensors",
     "clip_vitb16.pt",
     "ViT-B-16.safetensors",
+    "ViT-B-16.pt",
     "demo_e200.safetensors",
     "demo_e200.ckpt",
 )

@@ -18,32 +18,10 @@ from typing import Any
 import torch
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.families.inert import Inert, InertMapping
+from semsplat_ros.families.torch_script_files import read_script_weights
 
 ZIP_MAGIC = b"PK\x03\x04"
-
-
-class Inert:
-    """Stands in a file's structure where an object of a foreign class was; never that object."""
-
-    args: tuple[Any, ...]
-    state: Any
-
-    def __new__(cls, *args: Any) -> "Inert":
-        self = super().__new__(cls)
-        self.args = args
-        self.state = None
-        return self
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-class InertMapping:
-    """Makes a plain dict where a dictionary of a foreign class was."""
-
-    def __new__(cls, *_: Any) -> dict[Any, Any]:  # type: ignore[misc]
-        return {}
-
 
 _OMEGACONF = (
     "base.ContainerMetadata",
@@ -84,6 +62,18 @@ _MAPPING_NAMES = (
 PLACEHOLDERS = dict.fromkeys(_INERT_NAMES, Inert) | dict.fromkeys(_MAPPING_NAMES, InertMapping)
 """Global name in a pickle -> what is put in its place."""
 
+_BROKEN = (
+    AssertionError,
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What readers of pickles raise on files that nobody's writer made."""
 _lock = threading.Lock()
 """torch's list of placeholders is one for the whole process."""
 
@@ -95,14 +85,19 @@ def read_torch_file(path: Path) -> Any:
         path: an existing file.
 
     Returns:
-        Whatever was saved: usually a dict. Objects of foreign classes are :class:`Inert`.
+        Whatever was saved: usually a dict. Objects of foreign classes are
+        :class:`semsplat_ros.families.inert.Inert`. Of a TorchScript archive its weights by name.
 
     Raises:
         SemsplatError: BAD_FILE if the file is truncated, is not a PyTorch zip file, holds
             compressed or foreign parts, or names anything beyond tensors, plain values and the
             known containers.
     """
-    _check_archive(path)
+    if _check_archive(path):
+        try:
+            return read_script_weights(path)
+        except (*_BROKEN, RecursionError, StopIteration) as error:
+            raise _bad(path, f"a TorchScript archive, but {_first_line(error)}") from error
     try:
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception as error:
@@ -117,14 +112,13 @@ def read_torch_file(path: Path) -> Any:
     with _lock, torch.serialization.safe_globals([(v, k) for k, v in PLACEHOLDERS.items()]):
         try:
             return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
-            raise _bad(path, _first_line(error)) from error
-        except (AssertionError, AttributeError, KeyError, IndexError) as error:
+        except _BROKEN as error:
             raise _bad(path, f"its structure is broken ({_first_line(error)})") from error
 
 
-def _check_archive(path: Path) -> None:
-    """Refuse all but a complete archive of stored parts, each inside the file; and TorchScript."""
+def _check_archive(path: Path) -> bool:
+    """Refuse all but a complete archive of stored parts, each inside the file; says if it is
+    TorchScript, whose code may be compressed and is not read."""
     with path.open("rb") as file:
         magic = file.read(len(ZIP_MAGIC))
     if not zipfile.is_zipfile(path):
@@ -139,14 +133,12 @@ def _check_archive(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise _bad(path, f"its table of contents is broken ({error})") from error
     size = path.stat().st_size
-    if any(p.compress_type != zipfile.ZIP_STORED for p in parts):
+    read = [p for p in parts if "/code/" not in p.filename]
+    if any(p.compress_type != zipfile.ZIP_STORED for p in read):
         raise _bad(path, "it holds compressed parts, which PyTorch never writes")
     if any(p.header_offset + p.file_size > size for p in parts):
         raise _bad(path, "a part reaches beyond its end: it is truncated")
-    if any(p.filename.endswith("/constants.pkl") for p in parts):
-        raise _bad(
-            path, "it is a TorchScript program, not a file of weights; use a safetensors file"
-        )
+    return any(p.filename.endswith("/constants.pkl") for p in parts)
 
 
 def _first_line(error: BaseException) -> str:

@@ -10,7 +10,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.torch_files import Inert, read_torch_file
+from semsplat_ros.families.inert import Inert
+from semsplat_ros.families.torch_files import read_torch_file
 
 MAX_HEADER = 100 * 2**20
 """Bytes of a safetensors header, as the format limits it."""

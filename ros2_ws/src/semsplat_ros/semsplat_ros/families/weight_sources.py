@@ -105,9 +105,10 @@ WEIGHT_SOURCES = {
         ),
         WeightSource(
             "clip_vitb16",
-            "ViT-B-16 as safetensors",
+            "ViT-B-16.pt, or ViT-B-16 as safetensors",
             "OpenAI's CLIP project on GitHub, or OpenCLIP",
-            "Hugging Face, through OpenCLIP's own download command",
+            "the links in the CLIP project's sources; as safetensors on Hugging Face, through "
+            "OpenCLIP's own download command",
             False,
             "MIT repository",
         ),
