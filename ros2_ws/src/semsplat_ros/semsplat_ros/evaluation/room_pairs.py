@@ -95,13 +95,22 @@ def room_pairs(seed: int, stereo: int, free: int) -> Iterator[RoomPair]:
 
 
 def _draw(room: Room, renderer: RoomRenderer, pair: Pair) -> RoomPair:
-    poses = list(zip(pair.world_from_camera, pair.fovy, strict=True))
-    frames = tuple(renderer.geometry(p, f, HEIGHT, WIDTH) for p, f in poses)
+    (left, left_fovy), (right, right_fovy) = zip(pair.world_from_camera, pair.fovy, strict=True)
+    frames = (
+        renderer.geometry(left, left_fovy, HEIGHT, WIDTH),
+        renderer.geometry(right, right_fovy, HEIGHT, WIDTH),
+    )
     return RoomPair(
         seed=room.seed,
         stereo=pair.stereo,
-        pictures=tuple(renderer.color(p, f, HEIGHT, WIDTH) for p, f in poses),
-        intrinsics=tuple(intrinsics_of(f, HEIGHT, WIDTH) for f in pair.fovy),
+        pictures=(
+            renderer.color(left, left_fovy, HEIGHT, WIDTH),
+            renderer.color(right, right_fovy, HEIGHT, WIDTH),
+        ),
+        intrinsics=(
+            intrinsics_of(left_fovy, HEIGHT, WIDTH),
+            intrinsics_of(right_fovy, HEIGHT, WIDTH),
+        ),
         first_from_second=pair.first_from_second,
         world_from_first=pair.world_from_camera[0],
         frames=frames,

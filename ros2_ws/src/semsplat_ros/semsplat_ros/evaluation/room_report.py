@@ -36,12 +36,12 @@ def summarise(records: Sequence[PairRecord]) -> dict:
         "wrong_finds": _share([q for q in absent if q.found], absent),
         "found_but_elsewhere": _share([q for q in counted if q.found and not q.right], counted),
         "right_at_any_score": _share([q for q in counted if q.right], counted),
-        "miou": _round(np.nanmean(iou)) if records else None,
-        "pixel_accuracy": _round(correct / confusion.sum()) if records else None,
+        "miou": _round(float(np.nanmean(iou))) if records else None,
+        "pixel_accuracy": _round(float(correct / confusion.sum())) if records else None,
         "localisation_accuracy": _share([q for q in counted if q.localised], counted),
-        "abs_rel": _round(np.mean([r.abs_rel for r in records])) if records else None,
-        "tau_103": _round(np.mean([r.tau_103 for r in records])) if records else None,
-        "position_error_m": _round(np.median([q.distance for q in successes]))
+        "abs_rel": _round(float(np.mean([r.abs_rel for r in records]))) if records else None,
+        "tau_103": _round(float(np.mean([r.tau_103 for r in records]))) if records else None,
+        "position_error_m": _round(float(np.median([q.distance for q in successes])))
         if successes
         else None,
         "queries": len(counted),
@@ -62,7 +62,7 @@ def _by_class(name: str, queries: Sequence[QueryRecord], iou: np.ndarray) -> dic
         "localisation_accuracy": _share([q for q in counted if q.localised], counted),
         "absent_queries": len(absent),
         "wrong_finds": _share([q for q in absent if q.found], absent),
-        "iou": None if np.isnan(value) else _round(value),
+        "iou": None if np.isnan(value) else _round(float(value)),
     }
 
 
@@ -79,4 +79,4 @@ def _share(part: Sequence, whole: Sequence) -> float | None:
 
 
 def _round(value: float) -> float:
-    return round(float(value), DIGITS)
+    return round(value, DIGITS)

@@ -4,6 +4,7 @@
 has."""
 
 import hashlib
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -197,10 +198,9 @@ def _load_upstream(
 
 def _upstream_loader(name: str) -> Callable[..., SceneModel]:
     """The loader of a system; imported here so that the embedded model starts without the rest."""
+    module = "pair_loading"
     if name in ("spatialsplat", "noposplat"):
-        from semsplat_ros.families import splat_loading as family
+        module = "splat_loading"
     elif name == "lsm":
-        from semsplat_ros.families import lsm as family
-    else:
-        from semsplat_ros.families import pair_loading as family
-    return getattr(family, f"load_{name}")
+        module = "lsm"
+    return getattr(importlib.import_module(f"semsplat_ros.families.{module}"), f"load_{name}")

@@ -38,7 +38,8 @@ def tokenize(texts: list[str], context: int = CONTEXT) -> Int[Tensor, "t {contex
 def _tokenizer() -> Tokenizer:
     packed = resources.files("semsplat_ros.networks.clip_vocabulary").joinpath("merges.txt.gz")
     lines = gzip.decompress(packed.read_bytes()).decode().splitlines()
-    merges = [tuple(line.split()) for line in lines]
+    pairs = (line.split() for line in lines)
+    merges = [(first, second) for first, second in pairs]
     letters = _byte_letters()
     symbols = [
         *letters,

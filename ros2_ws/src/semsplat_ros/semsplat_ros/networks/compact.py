@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -212,12 +212,27 @@ class Matcher(nn.Module):
             # exp(scale * (cosine - 1)): never overflows, and both directions share it.
             table = torch.bmm(first * scale, second.transpose(1, 2)).sub_(scale).exp_()
             grid_first, grid_second = rays[:, :, 2::4, 2::4].float().flatten(2).chunk(2)
-            forward = _Direction(table, table.sum(2), grid_second)
-            backward = _Direction(table.transpose(1, 2), table.sum(1), grid_first)
+            forward = _Direction(table, _argmax(table, 2), table.sum(2), grid_second)
+            back = table.transpose(1, 2)
+            backward = _Direction(back, _argmax(table, 1), table.sum(1), grid_first)
             ways = [forward.best(size, backward.total), backward.best(size, forward.total)]
             places = torch.cat([place for place, _ in ways]).unflatten(2, size)
             confidence = torch.cat([sure for _, sure in ways]).unflatten(2, size)
         return Matches(places, confidence, unit, scale)
+
+
+def _argmax(table: Float[Tensor, "b m k"], dim: int) -> Int[Tensor, "b i"]:
+    """``table.argmax(dim)`` for sides that are multiples of 16, in half of the time on a CPU.
+
+    PyTorch computes a maximum with vector instructions and its place without: the place is looked for
+    only inside the sixteenth that holds the maximum.
+    """
+    parts = 16
+    best = table.unflatten(dim, (parts, -1)).amax(dim + 1).argmax(dim, keepdim=True)
+    size = table.shape[dim] // parts
+    offsets = torch.arange(size, device=table.device).view(-1, *[1] * (table.ndim - 1 - dim))
+    inside = table.gather(dim, best * size + offsets).argmax(dim)
+    return best.squeeze(dim) * size + inside
 
 
 @dataclass(frozen=True)
@@ -225,6 +240,8 @@ class _Direction:
     """Unnormalised match probabilities from the cells of one view to those of the other."""
 
     table: Float[Tensor, "b m k"]
+    peak: Int[Tensor, "b m"]
+    """Likeliest cell of the other view."""
     total: Float[Tensor, "b m"]
     grid: Float[Tensor, "b 2 k"]
     """Rays of the other view's cells."""
@@ -234,8 +251,7 @@ class _Direction:
     ) -> tuple[Float[Tensor, "b 2 m"], Float[Tensor, "b 2 m"]]:
         """Mean ray of the 3 x 3 cells round each peak; their probability, and that of the way
         back."""
-        height, width = size
-        peak = self.table.argmax(2)
+        peak, (height, width) = self.peak, size
         offsets = torch.arange(-1, 2, device=peak.device)
         down, right = (o.reshape(-1) for o in torch.meshgrid(offsets, offsets, indexing="ij"))
         column, row = (peak % width)[..., None] + right, (peak // width)[..., None] + down

@@ -153,7 +153,7 @@ class SpatialSplatNetwork(NoPoSplatNetwork):
         self.instance_head = InstanceHead(c.instance_channels, c.language_channels, c.dpt)
         self.instance_head2 = InstanceHead(c.instance_channels, c.language_channels, c.dpt)
 
-    def forward(
+    def forward(  # type: ignore[override]  # takes language and gives both fields
         self,
         images: Float[Tensor, "b v 3 h w"],
         intrinsics: Float[Tensor, "b v 3 3"],

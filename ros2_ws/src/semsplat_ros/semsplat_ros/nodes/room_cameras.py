@@ -167,9 +167,7 @@ class RoomCameras(Node):
             except Exception as error:
                 if not self._stop.is_set():
                     self.get_logger().error(f"no pair: {error}", throttle_duration_sec=5.0)
-            period = 1.0 / values["rate"]
-            behind = max(0.0, time.monotonic() - due - period)
-            due += period * (1 + int(behind / period))
+            due = next_tick(due, 1.0 / values["rate"], time.monotonic())
             self._wait_until(due)
 
     def _wait_until(self, due: float) -> None:
@@ -250,6 +248,13 @@ class RoomCameras(Node):
             fovy=values["fovy"],
             baseline=values["baseline"],
         )
+
+
+def next_tick(due: float, period: float, now: float) -> float:
+    """The tick after `due`, all of them whole periods apart; those that `now` has passed by more
+    than a period are left out."""
+    missed = max(0, int((now - due) / period) - 1)
+    return due + period * (1 + missed)
 
 
 def _contradiction(values: dict) -> str:

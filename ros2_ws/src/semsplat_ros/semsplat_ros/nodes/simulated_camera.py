@@ -83,7 +83,7 @@ def to_raw(rgb: Pixels, encoding: str, header: Header) -> Image:
     message.height, message.width = int(rgb.shape[0]), int(rgb.shape[1])
     message.step = int(rows[0].nbytes)
     message.is_bigendian = 0
-    message.data.frombytes(memoryview(rows).cast("B"))
+    message.data.frombytes(rows.data.cast("B"))
     return message
 
 
