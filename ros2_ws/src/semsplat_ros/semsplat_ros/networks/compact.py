@@ -224,8 +224,8 @@ class Matcher(nn.Module):
 def _argmax(table: Float[Tensor, "b m k"], dim: int) -> Int[Tensor, "b i"]:
     """``table.argmax(dim)`` for sides that are multiples of 16, in half of the time on a CPU.
 
-    PyTorch computes a maximum with vector instructions and its place without: the place is looked for
-    only inside the sixteenth that holds the maximum.
+    PyTorch computes a maximum with vector instructions and its place without: the place is looked
+    for only inside the sixteenth that holds the maximum.
     """
     parts = 16
     best = table.unflatten(dim, (parts, -1)).amax(dim + 1).argmax(dim, keepdim=True)

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays
-from semsplat_ros.networks.compact import CompactConfig, CompactNetwork, network_input, swap_views
+from semsplat_ros.networks.compact import (
+    CompactConfig,
+    CompactNetwork,
+    _argmax,
+    network_input,
+    swap_views,
+)
 
 SMALL = CompactConfig(
     widths=(8, 16, 16, 32), layers=2, semantic_width=12, match_width=16, text_dimension=20
@@ -94,3 +100,10 @@ def test_bfloat16_is_close() -> None:
     # A cell with two equal matches may choose the other one: the mean tells, not the worst pixel.
     assert (rough.log_depth - exact.log_depth).abs().mean() < 0.01
     assert rough.log_depth.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_argmax_takes_the_first_of_equal_ones_as_torch_does(dim: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randint(0, 40, (2, 48, 80), generator=generator).float()
+    assert torch.equal(_argmax(table, dim), table.argmax(dim))
