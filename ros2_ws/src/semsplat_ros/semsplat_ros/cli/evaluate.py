@@ -5,6 +5,7 @@
 import json
 import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -102,9 +103,11 @@ def _run(
     from rich.progress import track
 
     jobs = [(s, stereo, free, min_score) for s in range(first, last)]
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, _start_worker, (model, checkpoint)) as pool:
-        results = pool.imap(_work, jobs)
+    # This pool, unlike multiprocessing's, ends with an error if a process cannot start.
+    with ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _start_worker, (model, checkpoint)
+    ) as pool:
+        results = pool.map(_work, jobs)
         return [r for part in track(results, "rooms", len(jobs)) for r in part]
 
 
