@@ -13,8 +13,11 @@ from enum import IntEnum
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
+
+IMPORTANCE_THRESHOLD = 0.5
+"""tau of the SpatialSplat paper."""
 
 
 class ScaleStatus(IntEnum):
@@ -146,6 +149,12 @@ class Gaussians:
 
     def __len__(self) -> int:
         return self.means.shape[0]
+
+    def selected(self) -> Bool[Tensor, " n"]:
+        """Which Gaussians the model's selection keeps: importance above tau, or all of them."""
+        if self.importances is None:
+            return torch.ones(len(self), dtype=torch.bool, device=self.means.device)
+        return self.importances > IMPORTANCE_THRESHOLD
 
     def select(self, keep: Shaped[Tensor, " m"]) -> "Gaussians":
         """The Gaussians at a boolean mask or at indices, in that order."""

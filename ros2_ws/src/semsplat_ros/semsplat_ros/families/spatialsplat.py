@@ -25,6 +25,7 @@ from semsplat_ros.networks.spatialsplat import (
     SpatialSplatNetwork,
 )
 from semsplat_ros.scene import (
+    IMPORTANCE_THRESHOLD,
     Gaussians,
     Provenance,
     Scale,
@@ -35,10 +36,6 @@ from semsplat_ros.scene import (
 
 SH_COEFFICIENTS = 16
 """Up to degree 3; a 3DGS rasteriser does not read the predicted coefficients of degree 4."""
-IMPORTANCE_THRESHOLD = 0.5
-"""tau of the SpatialSplat paper."""
-
-
 LanguageExtractor = Callable[[Tensor], Tensor]
 """Dense 2D language features: RGB pictures 0..1 [v, 3, h, w] to features [v, d, hl, wl] of any
 size, not normalised."""

@@ -155,8 +155,16 @@ class Outputs:
                 out.overlay,
                 lambda: messages.to_image(overlay(left_rgb, arrays), "rgb8", header),
             ),
-            ("relative_pose", True, lambda: messages.relative_pose(perception, header)),
-            ("gaussians", out.gaussians, lambda: to_gaussians(perception, header, info)),
+            (
+                "relative_pose",
+                1 not in perception.scene.cameras.failed,
+                lambda: messages.relative_pose(perception, header),
+            ),
+            (
+                "gaussians",
+                out.gaussians,
+                lambda: to_gaussians(perception, header, info, unselected=out.unselected),
+            ),
             *self._depth(arrays, header, out.depth),
         ]
         self._publish_all([(name, make) for name, enabled, make in work if enabled])

@@ -95,17 +95,24 @@ def instance_cloud(arrays: SceneArrays, instance_id: int, header: Header) -> Poi
 
 
 def to_gaussians(
-    perception: Perception, header: Header, info: SceneInfo, features: bool = True
+    perception: Perception,
+    header: Header,
+    info: SceneInfo,
+    features: bool = True,
+    unselected: bool = False,
 ) -> SemanticGaussians:
-    """All Gaussians of a scene, with one language feature for each object.
+    """The Gaussians of a scene, with one language feature for each object.
 
     Args:
         perception: the scene and its objects.
         header: stamp and frame of the left image.
         info: shared context.
         features: False leaves the language features out.
+        unselected: True sends also those whose importance does not exceed tau.
     """
-    gaussians = perception.scene.gaussians
+    every = perception.scene.gaussians
+    keep = torch.ones_like(every.selected()) if unselected else every.selected()
+    gaussians = every.select(keep)
     message = SemanticGaussians(header=header, info=info)
     message.count = len(gaussians)
     _fill(message.positions, gaussians.means)
@@ -119,11 +126,12 @@ def to_gaussians(
     if gaussians.confidences is not None:
         _fill(message.confidences, gaussians.confidences)
     _fill(message.view_ids, gaussians.view.to(torch.uint8))
-    fill(message.instance_ids, perception.instance_ids.cpu().numpy().astype(np.uint32))
-    fill(message.label_ids, perception.label_ids.cpu().numpy().astype(np.uint16))
-    _fill(message.label_scores, perception.label_scores)
+    kept = keep.cpu()
+    fill(message.instance_ids, perception.instance_ids.cpu()[kept].numpy().astype(np.uint32))
+    fill(message.label_ids, perception.label_ids.cpu()[kept].numpy().astype(np.uint16))
+    _fill(message.label_scores, perception.label_scores.cpu()[kept])
     if features and perception.scene.semantics is not None and len(gaussians):
-        _fill_codebook(message, perception)
+        _fill_codebook(message, perception, kept)
     return message
 
 
@@ -133,8 +141,8 @@ def _fill(field, values: torch.Tensor) -> None:
     fill(field, values.detach().cpu().numpy())
 
 
-def _fill_codebook(message: SemanticGaussians, perception: Perception) -> None:
-    """One unit feature for each object: the mean over its Gaussians."""
+def _fill_codebook(message: SemanticGaussians, perception: Perception, kept: torch.Tensor) -> None:
+    """One unit feature for each object: the mean over its Gaussians, sent or not."""
     ids = perception.instance_ids.cpu()
     every = perception.scene.semantics.features().float().cpu()
     present = sorted({instance.id for instance in perception.instances})
@@ -147,6 +155,6 @@ def _fill_codebook(message: SemanticGaussians, perception: Perception) -> None:
     codebook = torch.nn.functional.normalize(sums[: len(present)], dim=1)
     message.feature_dim = int(every.shape[1])
     _fill(message.features, codebook)
-    feature_ids = row_of.numpy().astype(np.uint32)
+    feature_ids = row_of[kept].numpy().astype(np.uint32)
     feature_ids[feature_ids == len(present)] = NO_FEATURE
     fill(message.feature_ids, feature_ids)

@@ -185,6 +185,11 @@ class OutputSettings:
     )
     points: bool = _parameter(True, "Publish points.", live=True)
     gaussians: bool = _parameter(True, "Publish gaussians.", live=True)
+    unselected: bool = _parameter(
+        False,
+        "Publish in gaussians also those that the model does not select (importance up to 0.5).",
+        live=True,
+    )
     markers: bool = _parameter(True, "Publish markers.", live=True)
     masks: bool = _parameter(True, "Publish masks/left, masks/right and labels/left.", live=True)
     depth: bool = _parameter(True, "Publish depth/image and depth/camera_info.", live=True)

@@ -97,8 +97,7 @@ def write_all(
     scene = perception.scene
     files = [folder / "gaussians.ply"]
     kept = scene.gaussians
-    if kept.importances is not None:
-        kept = kept.select(kept.importances > 0.5)
+    kept = kept.select(kept.selected())
     write_ply(kept, files[0])
     for view, side in enumerate(("left", "right")):
         mask = instance_map(perception, view)

@@ -239,6 +239,26 @@ def test_gaussians(perception, nothing):
     assert (empty.count, len(empty.positions), empty.feature_dim) == (0, 0, 0)
 
 
+def test_gaussians_that_are_not_selected_are_sent_only_when_asked(perception):
+    info = messages.scene_info(perception, 1)
+    scene = perception.scene.gaussians
+    importances = torch.linspace(0, 1, len(scene))
+    rated = replace(
+        perception,
+        scene=replace(perception.scene, gaussians=replace(scene, importances=importances)),
+    )
+    kept = (importances > 0.5).numpy()
+    read = round_trip(to_gaussians(rated, HEADER, info))
+    everything = round_trip(to_gaussians(rated, HEADER, info, unselected=True))
+    assert read.count == kept.sum()
+    assert everything.count == len(scene)
+    for name in ("importances", "opacities", "instance_ids", "label_ids", "feature_ids"):
+        np.testing.assert_array_equal(
+            np.asarray(getattr(read, name)), np.asarray(getattr(everything, name))[kept], name
+        )
+    np.testing.assert_array_equal(np.asarray(read.features), np.asarray(everything.features))
+
+
 def test_masks_cover_the_objects_in_the_original_image(perception):
     arrays = SceneArrays(perception)
     for view in (0, 1):
