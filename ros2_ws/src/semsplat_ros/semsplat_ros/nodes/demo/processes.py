@@ -45,7 +45,7 @@ def find_executable(name: str) -> Path:
 
     try:
         path = Path(get_package_prefix(PACKAGE)) / "lib" / PACKAGE / name
-    except PackageNotFoundError:
+    except (PackageNotFoundError, OSError):  # OSError without AMENT_PREFIX_PATH
         path = None
     if path is None or not path.is_file():
         raise SemsplatError(

@@ -61,9 +61,8 @@ def run_demo(options: DemoOptions, say: Callable[[str], None]) -> None:
         SemsplatError: with what went wrong and what to do.
         InterruptedDemo: if a signal ended it.
     """
-    signals = StopSignals()
     _check_files(options)
-    demo = Demo(options, say, signals)
+    demo = Demo(options, say, StopSignals())
     try:
         demo.start()
         demo.wait_for_scene()
