@@ -25,10 +25,10 @@ POSE_LIMIT = 1e-5
 RELEVANCY_LIMIT = 1e-5
 PERCENT_LIMIT = 1e-3
 EMBEDDING = 512
-FEATURES = 300
 PULL = 11.0
 """How strongly the features lean towards the first phrase."""
 CLASSES = 8
+"""Of the recorded label pictures: the ScanNet classes of the LSM paper."""
 
 
 def geometry(recorder: Recorder, seed: int) -> None:
@@ -137,13 +137,17 @@ class _Field:
 def _relevancy(recorder: Recorder, seed: int) -> None:
     """The scorer of the product, on embeddings made by the rule."""
     names = [n for n in recorder.golden.names if re.fullmatch(r"relevancy_\d+", n)]
-    positives = _unit_rows("pos", max(len(names), 1), seed)
+    if not names:
+        return
+    numbers = {name: int(name.split("_")[1]) for name in names}
+    positives = _unit_rows("pos", max(numbers.values()) + 1, seed)
     negatives = _unit_rows("neg", len(CANONICAL_PHRASES), seed)
-    features = rule_generator("embed", seed).standard_normal((FEATURES, EMBEDDING), np.float32)
+    count = recorder.golden.array(names[0]).size
+    features = rule_generator("embed", seed).standard_normal((count, EMBEDDING), np.float32)
     leaning = torch.from_numpy(features) + PULL * positives[0]
     field = _Field(torch.nn.functional.normalize(leaning, dim=1))
     phrases = dict(zip(CANONICAL_PHRASES, negatives, strict=True))
-    phrases |= {name: positives[int(name.split("_")[1])] for name in names}
+    phrases |= {name: positives[number] for name, number in numbers.items()}
     relevancy = Relevancy(LanguageProfile(LanguageKind.OPEN), _Phrases(phrases))
     for name in names:
         recorder.compare_array(name, relevancy.score(field, name), RELEVANCY_LIMIT)

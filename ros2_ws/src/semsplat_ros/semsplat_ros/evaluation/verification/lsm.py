@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation.verification.dust3r import picture_sizes
 from semsplat_ros.evaluation.verification.golden import Recorder
 from semsplat_ros.evaluation.verification.inputs import smooth_image_pair
@@ -129,7 +130,12 @@ def _merge(recorder: Recorder, name: str, cloud: Cloud, injected: bool) -> Doubt
     placed = torch.cat([cloud.centre[0], cloud.scale])
     limit = (INJECTED_CENTRE_LIMIT if injected else LIMIT) * float(cloud.scale)
     recorder.compare_array(f"{name}/merge/center_scale", placed, limit)
-    recorded = recorder.golden.tensors[f"{name}/merge/grid_coord"]
+    recorded = recorder.golden.tensors.get(f"{name}/merge/grid_coord")
+    if recorded is None:
+        raise SemsplatError(
+            ErrorCode.BAD_FILE,
+            f"the golden file has no entry '{name}/merge/grid_coord'; is it another system's?",
+        )
     samples = structure.grid.reshape(-1)[torch.from_numpy(recorded.index)].numpy()
     moved = int((samples != recorded.value).sum())
     voxels = len(structure.voxels.keys)
