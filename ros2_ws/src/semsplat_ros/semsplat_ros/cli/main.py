@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import typer
 
+from semsplat_ros.threads import share_processor
+
 COMMANDS = (
     "demo",
     "predict",
@@ -42,6 +44,7 @@ def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
 
 def main() -> None:
     """Run the command line of this process."""
+    share_processor()
     build_app(sys.argv[1:])(prog_name="semsplat")
 
 

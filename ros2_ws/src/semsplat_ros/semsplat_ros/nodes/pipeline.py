@@ -116,6 +116,7 @@ class Pipeline:
     def process(self, pair: ImagePair) -> None:
         """One pair, whatever comes of it; never raises."""
         start = time.perf_counter()
+        self._times.add("wait", (time.monotonic() - pair.received) * 1e3)
         try:
             self._process(pair)
         except Exception as problem:

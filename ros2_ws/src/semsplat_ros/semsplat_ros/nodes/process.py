@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import NoReturn, Protocol, runtime_checkable
 
+from semsplat_ros.threads import share_processor
+
 EXIT_BAD_START = 2
 CLOSE_TIMEOUT_S = 2.5
 """After this the process ends, whatever still runs."""
@@ -54,6 +56,7 @@ class StopSignals:
 def perception_node() -> NoReturn:
     """Entry point: signals count from the first moment, before the slow imports."""
     signals = StopSignals()
+    share_processor()
     from semsplat_ros.nodes.perception import PerceptionNode
 
     leave(run(PerceptionNode, signals=signals))

@@ -18,8 +18,9 @@ WINDOW = 200
 class StageTimes:
     """Milliseconds by stage over the newest pairs. Thread-safe.
 
-    Stages in the order of a pair: ``decode prepare predict label segment fill publish``, and
-    ``total`` from the moment a pair was taken until everything was published.
+    Stages in the order of a pair: ``wait`` (since the pair was complete), ``decode prepare predict
+    label segment fill publish``, and ``total`` from the moment a pair was taken until everything
+    was published.
     """
 
     def __init__(self, window: int = WINDOW) -> None:

@@ -1,0 +1,47 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""How a process shares the processor with others; to be set before PyTorch is imported.
+
+PyTorch's OpenMP threads wait for each other by spinning. On a robot whose cores are busy the one
+that is waited for does not run while the others spin: a pair can then take ten times as long.
+Threads that sleep instead cost some microseconds for each operator on an idle machine.
+"""
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+_HOW_THEY_WAIT = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+
+
+def share_processor(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let waiting threads sleep, and use as many as there are real cores.
+
+    The variables are OpenMP's own, read once when its library is loaded; what the user has set
+    stays.
+    """
+    if not any(name in environment for name in _HOW_THEY_WAIT):
+        environment["OMP_WAIT_POLICY"] = "PASSIVE"
+    environment.setdefault("OMP_NUM_THREADS", str(usable_cores()))
+
+
+def usable_cores(system: Path = Path("/sys")) -> int:
+    """Cores this process may run on: hyperthreads of one core count once, a container's limit
+    holds.
+    """
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
+    cores = {_read(_siblings(system, cpu)) or str(cpu) for cpu in allowed}
+    quota, _, period = _read(system / "fs/cgroup/cpu.max").partition(" ")
+    limit = int(quota) / int(period) if quota.isdigit() and period.isdigit() else len(cores)
+    return max(1, min(len(cores), round(limit)))
+
+
+def _siblings(system: Path, cpu: int) -> Path:
+    return system / f"devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
