@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
@@ -62,6 +62,7 @@ class DemoSession:
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self._node = Node("demo", namespace=NAMESPACE, context=self._context)
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         self._moments: OrderedDict[int, Moment] = OrderedDict()
         self.status: NodeStatus | None = None
         for name, kind in TOPICS.items():
@@ -78,8 +79,9 @@ class DemoSession:
 
     def close(self) -> None:
         """End in the one order that never leaves a spinning thread behind."""
-        self._executor.shutdown()
+        self._closing.set()
         self._thread.join()
+        self._executor.shutdown()
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
@@ -138,10 +140,9 @@ class DemoSession:
         self.status = status
 
     def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            pass
+        # Not spin(): a shutdown of the executor under a callback raises out of it.
+        while not self._closing.is_set():
+            self._executor.spin_once(timeout_sec=0.1)
 
 
 def matrix_of(pose) -> np.ndarray:
