@@ -30,6 +30,8 @@ $pairs pairs were seen in $steps steps, in $hours hours on two cores of a CPU wi
 $train_command
 ```
 
+$history
+
 Its full configuration is in `config.yaml`. Scores are calibrated on rooms $calibration_seeds, which were not trained on.
 
 ## Quality
@@ -107,7 +109,8 @@ def model_facts(folder: Path, notes: dict) -> dict:
 
     Args:
         folder: of the model, with config.yaml and model.safetensors.
-        notes: name, summary, limits, train_command, distinct, rooms, calibration_seeds.
+        notes: name, summary, history, limits, train_command, distinct, rooms,
+            calibration_seeds.
     """
     config = yaml.safe_load((folder / "config.yaml").read_text())
     weights = folder / "model.safetensors"
