@@ -23,7 +23,7 @@ from semsplat_ros.nodes.process import StopSignals
 
 if TYPE_CHECKING:
     from semsplat_ros.nodes.demo.answers import Answer
-    from semsplat_ros.nodes.demo.session import DemoSession
+    from semsplat_ros.nodes.demo.session import DemoSession, Moment
 
 DEFAULT_QUERY = "find the chair"
 DEFAULT_SEED = 1_000_000
@@ -88,7 +88,7 @@ class Demo:
         self._session: DemoSession | None = None
         self._truth: Any = None
         self.setup_s = 0.0
-        self.answers: list[Answer] = []
+        self._answered: list[tuple[Answer, Moment | None]] = []
         self.finished = False
 
     def start(self) -> None:
@@ -126,12 +126,12 @@ class Demo:
 
         self._say(REFERENCE)
         for text in self._options.queries:
-            answer = self.ask(text)
-            self.answers.append(answer)
-            self._say(answer.sentence())
+            self._answered.append(self.ask(text))
+            self._say(self._answered[-1][0].sentence())
 
-    def ask(self, text: str) -> "Answer":
-        """One query, with the truth of the frame that it was answered from."""
+    def ask(self, text: str) -> "tuple[Answer, Moment | None]":
+        """One query, with the truth of the frame that it was answered from, and all that was
+        received of that frame; None if the query was refused."""
         from semsplat_ros.nodes.demo.answers import Answer
 
         session = self._need_session()
@@ -139,7 +139,7 @@ class Demo:
             response, latency = session.ask(text, self._wait_answer)
             answer = Answer(text, response, latency)
             if answer.error not in (ErrorCode.OK, ErrorCode.NOT_FOUND):
-                return answer
+                return answer, None
             # Pictures of a scene may be on their way still; one of them may have been lost.
             until = time.monotonic() + 2.0
             stamp = answer.stamp_ns
@@ -148,7 +148,7 @@ class Demo:
             moment = session.moment(stamp)
             if moment is not None:
                 truth = self._truth.of(answer.concept, moment.world_from_left)
-                return Answer(text, response, latency, truth)
+                return Answer(text, response, latency, truth), moment
         raise SemsplatError(
             ErrorCode.TIMEOUT,
             f"{text!r} was answered {_ATTEMPTS} times from scenes of which messages were lost; "
@@ -162,16 +162,16 @@ class Demo:
 
         options = self._options
         if options.json_path is not None:
-            found = answers.as_json(options.seed, self.setup_s, self.answers)
+            every = [answer for answer, _ in self._answered]
+            found = answers.as_json(options.seed, self.setup_s, every)
             options.json_path.write_text(json.dumps(found, indent=2) + "\n")
             self._say(f"answers: {options.json_path}")
         if options.picture_path is not None:
-            session = self._need_session()
-            view = scene_view.view_of(session, self.answers, options.seed)
-            if view is None:
+            seen = [(answer, moment) for answer, moment in self._answered if moment is not None]
+            if not seen:
                 self._say("no picture: no query was answered from a scene")
                 return
-            draw(view).save(options.picture_path)
+            draw(scene_view.view_of(seen, options.seed)).save(options.picture_path)
             self._say(f"picture: {options.picture_path.resolve()}")
 
     def stay(self) -> None:
@@ -188,7 +188,7 @@ class Demo:
                     text = sys.stdin.readline()
                     typed = bool(text)
                     if text.strip():
-                        self._say(self.ask(text.strip()).sentence())
+                        self._say(self.ask(text.strip())[0].sentence())
         except InterruptedDemo:
             self._say("stopping")
 

@@ -8,7 +8,7 @@ import numpy as np
 from sensor_msgs_py.point_cloud2 import read_points
 
 from semsplat_ros.nodes.demo.answers import Answer
-from semsplat_ros.nodes.demo.session import DemoSession, Moment, matrix_of
+from semsplat_ros.nodes.demo.session import Moment, matrix_of
 from semsplat_ros.nodes.images import decode
 
 MAX_PIXELS = 1 << 24
@@ -56,11 +56,8 @@ class SceneView:
     targets: list[Target] = field(default_factory=list)
 
 
-def view_of(session: DemoSession, answers: list[Answer], seed: int) -> SceneView | None:
-    """The scene that the first answer is about, with all answers; None if nothing was answered."""
-    answered = [(a, m) for a in answers if (m := session.moment(a.stamp_ns)) is not None]
-    if not answered:
-        return None
+def view_of(answered: list[tuple[Answer, Moment]], seed: int) -> SceneView:
+    """The scene that the first answer is about, with all answers and the scenes they are from."""
     messages = answered[0][1].messages
     info = messages["left/camera_info"]
     points, colours = _points(messages["points"])
