@@ -36,6 +36,7 @@ def test_geometry_notices_another_number(tmp_path, name):
 
 
 @pytest.mark.golden
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["dust3r", "splatt3r"])
 def test_official_size(name):
     assert passed(name, GOLDEN / f"golden_{name}_seed0.npz")

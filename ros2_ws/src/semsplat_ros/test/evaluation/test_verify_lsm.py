@@ -27,6 +27,7 @@ def test_official_size(name):
 
 
 @pytest.mark.golden
+@pytest.mark.timeout(900)
 def test_lseg_alone_at_official_size(tmp_path):
     with np.load(GOLDEN / "golden_lsm_seed0.npz") as archive:
         small = {name: archive[name] for name in archive.files if name.startswith("64x64/")}
@@ -37,6 +38,7 @@ def test_lseg_alone_at_official_size(tmp_path):
 
 
 @pytest.mark.golden
+@pytest.mark.timeout(900)
 def test_another_seed_does_not_pass():
     report = verify("ptv3", GOLDEN / "golden_ptv3_seed0.npz", 1)
     failed = {c.name for c in report.comparisons if not c.passed}

@@ -31,6 +31,7 @@ def test_official_size(name):
 
 
 @pytest.mark.golden
+@pytest.mark.timeout(900)
 def test_another_seed_is_noticed():
     report = verify("clip", GOLDEN / FILES["clip"], 1)
     assert not any(c.passed for c in report.comparisons if c.name != "clip/text_tokens")
