@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable
@@ -32,6 +33,9 @@ _NETWORK = re.compile(
     r"Network is unreachable|Connection refused|Could not resolve|ProxyError|SSLError|"
     r"Failed to establish|from versions: none"
 )
+
+_ODD_IN_PATH = re.compile(r"[\s:;'\"`$&|<>()\[\]{}*?!#\\^]")
+"""What shells, CMake lists or search paths give a meaning of their own."""
 
 
 class SetupError(Exception):
@@ -160,10 +164,11 @@ def _make(prefix: Path | None) -> None:
 
 
 def _check_machine(prefix: Path | None) -> None:
-    if re.search(r"[\s:;]", str(ROOT)):
+    if odd := _ODD_IN_PATH.search(str(ROOT)):
+        shown = "a blank" if odd[0].isspace() else odd[0]
         raise SetupError(
-            f"the checkout's path has a blank, ':' or ';' in it, which ROS's build tools do not "
-            f"take; move it: {ROOT}"
+            f"the checkout's path has {shown} in it, which ROS's build tools do not take; "
+            f"move it: {ROOT}"
         )
     fault = "" if prefix is not None else system.wheels_fault()
     needed = DISK_GIB_GPU if system.has_nvidia_gpu() else DISK_GIB_CPU
@@ -282,9 +287,10 @@ def _build(prefix: Path | None) -> None:
     _write_colcon_defaults(prefix)
     # one package after the other, each on all cores; its output tells how far it is
     build = "python -m colcon build --executor sequential --event-handlers console_direct+"
-    script = f". {HERE}/env.sh && cd {WORKSPACE} && exec {build}"
+    env, workspace = shlex.quote(str(HERE / "env.sh")), shlex.quote(str(WORKSPACE))
+    script = f". {env} && cd {workspace} && exec {build}"
     run("  ROS workspace            ", ["bash", "-c", script], LOG)
-    check = f". {HERE}/env.sh && exec python -c 'import torch, rclpy, semsplat_interfaces.msg'"
+    check = f". {env} && exec python -c 'import torch, rclpy, semsplat_interfaces.msg'"
     run("  trying it                ", ["bash", "-c", check], LOG)
     unfinished.unlink()
 

@@ -315,9 +315,17 @@ def test_every_import_of_the_package_is_pinned() -> None:
     assert missing == set()
 
 
-def test_a_path_with_a_blank_is_refused(
-    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("folder", "named"), [("my robots", "a blank"), ("robots (old)", "a blank"), ("me&you", "&")]
+)
+def test_a_path_that_the_build_would_not_take_is_refused(
+    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, folder: str, named: str
 ) -> None:
-    monkeypatch.setattr(make_environment, "ROOT", Path("/home/me/my robots/semsplat"))
-    with pytest.raises(SetupError, match="blank"):
+    monkeypatch.setattr(make_environment, "ROOT", Path("/home/me", folder, "semsplat"))
+    with pytest.raises(SetupError, match=f"path has {named} in it"):
         make_environment._check_machine(None)
+
+
+@pytest.mark.parametrize("folder", ["größe", "c++_1.0@home,~", "C%C3"])
+def test_paths_with_other_signs_are_taken(folder: str) -> None:
+    assert make_environment._ODD_IN_PATH.search(f"/home/me/{folder}/semsplat") is None
