@@ -45,6 +45,7 @@ def predict(
 
     try:
         pictures = _read(left), _read(right)
+        out.mkdir(parents=True, exist_ok=True)  # refused now or never
         perceiver = load_perceiver(model, checkpoint=checkpoint, device=device)
         intrinsics = tuple(
             torch.tensor([[focal, 0, p.shape[1] / 2], [0, focal, p.shape[0] / 2], [0, 0, 1]])
@@ -69,6 +70,9 @@ def predict(
     except SemsplatError as error:
         typer.echo(f"semsplat: {error.message}", err=True)
         raise typer.Exit(2) from error
+    except OSError as error:
+        typer.echo(f"semsplat: {error}", err=True)
+        raise typer.Exit(2) from error
     for answer in answers:
         typer.echo(_sentence(answer, perception.scene.scale.is_metric))
     names = ", ".join(i.label or f"#{i.id}" for i in perception.instances) or "nothing"
@@ -81,9 +85,12 @@ def _read(path: Path):
 
     from semsplat_ros.errors import ErrorCode, SemsplatError
 
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        picture = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
+    except cv2.error:  # more pixels than OpenCV reads
+        picture = None
     if picture is None:
-        what = "there is no such file" if not path.exists() else "it is no picture OpenCV can read"
+        what = "it is no picture OpenCV can read" if path.is_file() else "there is no such file"
         raise SemsplatError(ErrorCode.IO_ERROR, f"cannot read {path}: {what}")
     return picture[..., ::-1].copy()
 

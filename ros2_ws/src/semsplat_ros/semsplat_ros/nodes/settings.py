@@ -316,7 +316,8 @@ class Settings:
     scale: ScaleSettings = field(default_factory=ScaleSettings)
     target_frame: str = _parameter(
         "",
-        "Frame of goals, for example map; empty = the frame of the left image. Needs tf2_ros.",
+        "Frame in which a robot drives, for example map: approach goals are given in it. Empty = "
+        "no approach goals (query/goal), only places in the left image's frame. Needs tf2_ros.",
     )
     output: OutputSettings = field(default_factory=OutputSettings)
     semantics: SemanticsSettings = field(default_factory=SemanticsSettings)

@@ -6,6 +6,7 @@ What is heavy is imported while the nodes start, not before.
 """
 
 import json
+import os
 import select
 import shutil
 import sys
@@ -132,9 +133,10 @@ class Demo:
     def ask(self, text: str) -> "tuple[Answer, Moment | None]":
         """One query, with the truth of the frame that it was answered from, and all that was
         received of that frame; None if the query was refused."""
+        from semsplat_ros.nodes.casts import clean_string
         from semsplat_ros.nodes.demo.answers import Answer
 
-        session = self._need_session()
+        session, text = self._need_session(), clean_string(text)
         for _ in range(_ATTEMPTS):
             response, latency = session.ask(text, self._wait_answer)
             answer = Answer(text, response, latency)
@@ -229,11 +231,13 @@ class Demo:
         from semsplat_interfaces.msg import NodeStatus
 
         status = self._need_session().status
-        if status is not None and status.state == NodeStatus.FAULT:
-            raise SemsplatError(
-                ErrorCode(status.last_error.code), f"perception_node: {status.message}"
-            )
-        return status is not None and status.state == NodeStatus.ACTIVE
+        if status is None:
+            return False
+        code = ErrorCode(status.last_error.code)
+        failed = status.state == NodeStatus.UNCONFIGURED and code is not ErrorCode.OK
+        if status.state == NodeStatus.FAULT or failed:
+            raise SemsplatError(code, f"perception_node: {status.message}")
+        return status.state == NodeStatus.ACTIVE
 
     def _need_session(self) -> "DemoSession":
         assert self._session is not None, "start() comes first"
@@ -260,6 +264,10 @@ def _check_files(options: DemoOptions) -> None:
             raise SemsplatError(
                 ErrorCode.IO_ERROR, f"the folder of {path} does not exist: make it first"
             )
+        if path is not None and not os.access(
+            path if path.exists() else path.resolve().parent, os.W_OK
+        ):
+            raise SemsplatError(ErrorCode.IO_ERROR, f"{path} may not be written: choose another")
     picture = options.picture_path
     if picture is not None and picture.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise SemsplatError(

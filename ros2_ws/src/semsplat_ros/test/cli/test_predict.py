@@ -1,0 +1,57 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""``semsplat predict``: what cannot be read or written is one line; odd pictures work."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from semsplat_ros.cli import predict
+
+app = typer.Typer()
+predict.register(app)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "a picture.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (40, 60), np.uint8))
+    return path
+
+
+def test_what_is_no_picture_is_refused_in_one_line(tmp_path, picture):
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    for bad, words in ((tmp_path / "none.png", "no such file"), (text, "no picture")):
+        result = run(picture, bad, "--out", tmp_path / "out")
+        assert result.exit_code == 2
+        assert words in result.stderr and len(result.stderr.strip().splitlines()) == 1
+    assert run(tmp_path, picture).exit_code == 2
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_model_is_loaded(picture, monkeypatch):
+    monkeypatch.setattr("semsplat_ros.perceiver.load_perceiver", pytest.fail)
+    result = run(picture, picture, "--out", picture / "below")
+    assert result.exit_code == 2
+    assert str(picture) in result.stderr and len(result.stderr.strip().splitlines()) == 1
+
+
+def test_grey_and_transparent_pictures_of_two_sizes(tmp_path, picture):
+    other = tmp_path / "other.png"
+    pixels = np.random.default_rng(1).integers(0, 255, (50, 30, 4), np.uint8)
+    cv2.imwrite(str(other), pixels)
+    out = tmp_path / "what comes out"
+    result = run(picture, other, "--out", out, "--query", "find the chair")
+    assert result.exit_code == 0, result.output
+    scene = json.loads((out / "scene.json").read_text())
+    assert scene["queries"][0]["concept"] == "chair"
+    assert cv2.imread(str(out / "masks_left.png"), cv2.IMREAD_UNCHANGED).shape == (40, 60)
+    assert np.load(out / "depth_right.npy").ndim == 2
