@@ -55,3 +55,7 @@ class SemsplatError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code.name}: {self.message}"
+
+    def __reduce__(self) -> tuple[type["SemsplatError"], tuple[ErrorCode, str]]:
+        """Pickled with both arguments, so that it can come from another process."""
+        return type(self), (self.code, self.message)

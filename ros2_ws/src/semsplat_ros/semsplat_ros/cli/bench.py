@@ -1,0 +1,111 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""`semsplat bench`: pairs a second, milliseconds by stage, memory."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from semsplat_ros.threads import usable_cores
+
+
+class Weights(StrEnum):
+    """Where the numbers of a network come from."""
+
+    SHIPPED = "shipped"
+    RULE = "rule"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the `bench` command to the application."""
+    app.command("bench")(bench)
+
+
+def bench(
+    model: Annotated[str, typer.Option(help="A shipped model, or an upstream system.")] = "room",
+    weights: Annotated[
+        Weights, typer.Option(help="rule: made from names, for upstream systems without a file.")
+    ] = Weights.SHIPPED,
+    checkpoint: Annotated[str, typer.Option(help="Weights instead of the shipped ones.")] = "",
+    runs: Annotated[
+        int,
+        typer.Option(help="Pairs that count; 0 = 100, upstream 3.", min=0, max=200),
+    ] = 0,
+    threads: Annotated[int, typer.Option(help="0 = one a core.", min=0)] = 2,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Of upstream systems: fp32, bf16, fp16, or several by comma.")
+    ] = "fp32,bf16",
+    node: Annotated[bool, typer.Option(help="Also run the ROS node (shipped models).")] = True,
+    seed: Annotated[int, typer.Option(help="Room that the pictures show.", min=0)] = 1_000_000,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here.")
+    ] = None,
+) -> None:
+    """Measure speed and memory on a 640 x 480 stereo pair of a generated room."""
+    from semsplat_ros.errors import SemsplatError
+    from semsplat_ros.evaluation import speed
+
+    try:
+        pair = speed.in_own_process(speed.room_pair, seed)
+        common = {"model": model, "device": device, "threads": threads or usable_cores()}
+        if weights is Weights.RULE:
+            figures = _upstream(pair, common, precision.split(","), runs or 3)
+        else:
+            figures = _shipped(pair, common, checkpoint, runs or 100, node)
+    except SemsplatError as error:
+        typer.echo(f"semsplat bench: {error.message}", err=True)
+        raise typer.Exit(2) from error
+    if json_path:
+        json_path.write_text(json.dumps(figures, indent=2) + "\n")
+    _print(figures)
+
+
+def _shipped(pair, common: dict, checkpoint: str, runs: int, node: bool) -> dict[str, Any]:
+    from semsplat_ros.evaluation import speed
+
+    name, device, threads = common.values()
+    job = (pair, name, checkpoint, device, threads, runs)
+    of_model = speed.in_own_process(speed.bench_shipped, *job)
+    if node:
+        from semsplat_ros.nodes.bench import bench_node
+
+        return speed.figures(common, of_model, speed.in_own_process(bench_node, *job))
+    return speed.figures(common, of_model)
+
+
+def _upstream(pair, common: dict, precisions: list[str], runs: int) -> dict[str, Any]:
+    from semsplat_ros.evaluation import speed
+
+    name, device, threads = common.values()
+    speed.check_upstream(name, precisions)
+    found = {
+        p: speed.in_own_process(speed.bench_upstream, pair, name, device, p, threads, runs)
+        for p in precisions
+    }
+    return {**speed.figures(common, found[precisions[0]]), "precisions": found}
+
+
+def _print(figures: dict[str, Any]) -> None:
+    """The figures as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for name, part in figures.get("precisions", {"": figures}).items():
+        title = f"{figures['model']} {name} on {figures['device']}, {figures['threads']} threads"
+        table = Table("", "median ms", "p5", "p95", "runs", title=title)
+        rows = {"model": part["model_ms"], "node": part.get("node_ms"), **part["stages_ms"]}
+        for row, values in rows.items():
+            if values:
+                table.add_row(row, *(str(values[k]) for k in ("median", "p5", "p95", "runs")))
+        console.print(table)
+        query = part.get("query_p95_ms")
+        console.print(
+            f"{part['pairs_per_s']} pairs/s"
+            + (f", query p95 {query} ms" if query is not None else "")
+            + f", peak {part['peak_mib']} MiB"
+        )
