@@ -8,6 +8,8 @@ word may mean instead of any class, so that a giraffe is not taken for the class
 be nearest.
 """
 
+from collections.abc import Sequence
+
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "chair": ("seat", "armchair", "stool", "office chair", "dining chair", "something to sit on"),
     "table": (
@@ -96,3 +98,25 @@ money;colour;number;idea;time;happiness;weather;sport;language
 )
 """Common nouns outside a household class list; those that a model has as classes are left out for
 it."""
+
+
+def named_class(text: str, names: Sequence[str]) -> str | None:
+    """The entry of `names` that a text is, or is a plain synonym of; None if it is neither.
+
+    Case does not count, and a plural with s or es is read as its singular.
+    """
+    own = {name.casefold(): name for name in names}
+    # A class that is another one's synonym stays itself.
+    synonyms = {
+        word: own[name]
+        for name, words in SYNONYMS.items()
+        if name in own
+        for word in words
+        if word not in own
+    }
+    word = text.casefold()
+    for form in (word, word.removesuffix("s"), word.removesuffix("es")):
+        found = own.get(form) or synonyms.get(form)
+        if found is not None:
+            return found
+    return None

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from semsplat_ros.families.base import LanguageProfile
 from semsplat_ros.language.encoders import CachedTextEncoder
-from semsplat_ros.language.nouns import OTHER_THINGS, SYNONYMS
+from semsplat_ros.language.nouns import OTHER_THINGS, SYNONYMS, named_class
 
 CLASS_TEMPERATURE = 40.0
 """Between classes: sharp, the nearest name wins."""
@@ -88,13 +88,8 @@ class ClassRouter:
 
     def _lookup(self, text: str) -> int | None:
         """Class index of a text that is in the lists; a plural with s is read as its singular."""
-        word = text.casefold()
-        for form in (word, word.removesuffix("s"), word.removesuffix("es")):
-            if form in self._index:
-                return self._index[form]
-            if form in self._synonyms:
-                return self._synonyms[form]
-        return None
+        name = named_class(text, self._names)
+        return None if name is None else self._names.index(name)
 
     def _load_anchors(self) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings of all names and synonyms, the class of each, embeddings of the other

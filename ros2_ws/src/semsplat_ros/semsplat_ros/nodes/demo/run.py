@@ -246,10 +246,11 @@ class Demo:
     def _look_at(self) -> str:
         """What the robot looks at: what is asked for first, if rooms have such a thing."""
         from semsplat_ros.language.commands import parse_concept
-        from semsplat_ros.nodes.demo.truth import class_of
+        from semsplat_ros.language.nouns import named_class
+        from semsplat_ros.rooms.builder import CLASSES
 
         try:
-            return class_of(parse_concept(self._options.queries[0])) or "chair"
+            return named_class(parse_concept(self._options.queries[0]), CLASSES) or "chair"
         except SemsplatError:  # the node will say what is wrong with the text
             return "chair"
 

@@ -8,24 +8,12 @@ from concurrent.futures import Future
 import numpy as np
 from jaxtyping import Float64
 
-from semsplat_ros.language.nouns import SYNONYMS
+from semsplat_ros.language.nouns import named_class
 from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.rooms.layout import Room
 from semsplat_ros.rooms.renderer import RoomRenderer
 from semsplat_ros.rooms.robot import StereoRig
 from semsplat_ros.rooms.truth import VisibleObject, truth_for, visible_objects
-
-
-def class_of(concept: str) -> str | None:
-    """The rooms' class that a concept names: itself, its plural, or a plain synonym; else None."""
-    word = concept.casefold()
-    synonyms = {other: name for name in CLASSES for other in SYNONYMS.get(name, ())}
-    for form in (word, word.removesuffix("s"), word.removesuffix("es")):
-        if form in CLASSES:
-            return form
-        if form in synonyms:
-            return synonyms[form]
-    return None
 
 
 class RoomTruth:
@@ -54,7 +42,7 @@ class RoomTruth:
     def of(self, concept: str, world_from_left: Float64[np.ndarray, "4 4"]) -> list[dict]:
         """The objects that a concept means, as the JSON has them; empty if there is none in view
         or the rooms have no such class."""
-        name = class_of(concept)
+        name = named_class(concept, CLASSES)
         return truth_for(name, self.prepare(world_from_left).result()) if name else []
 
     def _look(self, pose: np.ndarray, objects: "Future[list[VisibleObject]]") -> None:

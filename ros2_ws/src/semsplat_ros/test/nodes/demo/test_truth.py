@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from semsplat_ros.errors import SemsplatError
-from semsplat_ros.nodes.demo.truth import RoomTruth, class_of
+from semsplat_ros.nodes.demo.truth import RoomTruth
 from semsplat_ros.rooms.layout import Room
 from semsplat_ros.rooms.renderer import RoomRenderer
 from semsplat_ros.rooms.robot import StereoRig, robot_path
@@ -12,23 +12,6 @@ from semsplat_ros.rooms.truth import truth_for, visible_objects
 
 RIG = StereoRig(height=120, width=160)
 SEED = 1_000_001
-
-
-@pytest.mark.parametrize(
-    ("concept", "name"),
-    [
-        ("chair", "chair"),
-        ("Chairs", "chair"),
-        ("couch", "sofa"),
-        ("boxes", "box"),
-        ("trash can", "trash can"),
-        ("red chair", None),
-        ("giraffe", None),
-        ("", None),
-    ],
-)
-def test_class_of_a_concept(concept, name):
-    assert class_of(concept) == name
 
 
 def test_truth_of_a_pose_is_the_simulators():
