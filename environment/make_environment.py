@@ -175,6 +175,8 @@ def _check_machine(prefix: Path | None) -> None:
     if fault := fault or ("" if _read_stamp() else system.disk_fault(ROOT, needed)):
         raise SetupError(fault)
     missing = system.missing_tools()
+    if prefix is not None and (lacking := system.missing_ros_packages(os.environ, prefix)):
+        missing["parts of ROS 2"] = lacking
     if not missing:
         return
     packages = sorted({package for brought in missing.values() for package in brought})

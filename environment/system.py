@@ -30,6 +30,23 @@ def ros_prefix(env: Mapping[str, str], root: Path) -> Path | None:
     return None
 
 
+_ROS_PACKAGES = (
+    *("ament_cmake", "diagnostic_msgs", "message_filters", "rosidl_default_generators"),
+    *("sensor_msgs_py", "std_srvs", "tf2_msgs", "tf2_ros_py", "visualization_msgs"),
+)
+"""What semsplat takes of an installed ROS beside rclpy; the smallest images of ROS lack some."""
+
+
+def missing_ros_packages(env: Mapping[str, str], prefix: Path) -> list[str]:
+    """Debian packages of what an installed ROS 2 Jazzy at `prefix` or beside it does not have."""
+    places = [prefix, *map(Path, filter(None, env.get("AMENT_PREFIX_PATH", "").split(os.pathsep)))]
+    return [
+        f"ros-jazzy-{name.replace('_', '-')}"
+        for name in _ROS_PACKAGES
+        if not any((place / "share" / name / "package.xml").exists() for place in places)
+    ]
+
+
 def missing_tools(with_gl: bool = True) -> dict[str, list[str]]:
     """What is missing, for a person, with the Debian packages that bring it."""
     missing = {}

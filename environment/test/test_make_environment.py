@@ -13,6 +13,7 @@ import pytest
 import system
 from make_environment import SetupError
 from progress import CommandFailed, notable, run
+from system import missing_ros_packages
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ def commands(tree: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(make_environment, "run", note)
     monkeypatch.setattr(system, "missing_tools", dict)
+    monkeypatch.setattr(system, "missing_ros_packages", lambda env, prefix: [])
     monkeypatch.setattr(system, "has_nvidia_gpu", lambda: False)
     return noted
 
@@ -235,6 +237,24 @@ def test_an_installed_jazzy_is_used_without_wheels_or_underlay(
     commands.clear()
     assert make_environment.main() == 0
     assert commands == []
+
+
+def test_parts_that_a_small_ros_lacks_are_named(
+    tree: Path, commands: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jazzy, overlay = tmp_path / "jazzy", tmp_path / "overlay"
+    for place, names in ((jazzy, system._ROS_PACKAGES[1:]), (overlay, ["ament_cmake"])):
+        for name in names:
+            (place / "share" / name).mkdir(parents=True)
+            (place / "share" / name / "package.xml").touch()
+    both = {"AMENT_PREFIX_PATH": f"{overlay}:{jazzy}"}
+    assert missing_ros_packages(both, jazzy) == []
+    assert missing_ros_packages({}, jazzy) == ["ros-jazzy-ament-cmake"]
+    monkeypatch.setattr(system, "missing_ros_packages", missing_ros_packages)
+    monkeypatch.setattr(system, "become_root", lambda: None)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(jazzy))
+    with pytest.raises(SetupError, match="parts of ROS 2; .*apt install ros-jazzy-ament-cmake"):
+        make_environment._check_machine(jazzy)
 
 
 def test_another_distribution_is_refused(
