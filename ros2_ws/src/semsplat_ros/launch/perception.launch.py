@@ -72,15 +72,16 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         "use_sim_time",
-        default_value="false",
-        choices=SWITCH,
-        description="Take the time from /clock.",
+        default_value="",
+        choices=["", *SWITCH],
+        description="Take the time from /clock; empty = as in params_file, else false.",
     ),
     DeclareLaunchArgument(
         "autostart",
-        default_value="true",
-        choices=SWITCH,
-        description="Configure and activate at once; false waits for ros2 lifecycle set.",
+        default_value="",
+        choices=["", *SWITCH],
+        description="Configure and activate at once; false waits for ros2 lifecycle set; "
+        "empty = as in params_file.",
     ),
     DeclareLaunchArgument(
         "log_level",
@@ -171,8 +172,9 @@ def overrides(given: dict[str, str]) -> dict:
     parameters = {
         name: ParameterValue(text, value_type=str) for name, text in texts.items() if text
     }
-    parameters["use_sim_time"] = given["use_sim_time"] == "true"
-    parameters["autostart"] = given["autostart"] == "true"
+    for name in ("use_sim_time", "autostart"):
+        if given[name]:
+            parameters[name] = given[name] == "true"
     return parameters
 
 

@@ -84,6 +84,9 @@ ENCODINGS: dict[str, Encoding] = {
     "mono16": Encoding(2, _mono16, sixteen_bit=True),
     "yuv422": Encoding(2, _cvt(cv2.COLOR_YUV2RGB_UYVY, 2), even_width=True),
     "yuv422_yuy2": Encoding(2, _cvt(cv2.COLOR_YUV2RGB_YUY2, 2), even_width=True),
+    # The names of the same two since ROS 2 Iron.
+    "uyvy": Encoding(2, _cvt(cv2.COLOR_YUV2RGB_UYVY, 2), even_width=True),
+    "yuyv": Encoding(2, _cvt(cv2.COLOR_YUV2RGB_YUY2, 2), even_width=True),
     "nv12": Encoding(1, _cvt(cv2.COLOR_YUV2RGB_NV12, 1), True, True, half_height_chroma=True),
     "nv21": Encoding(1, _cvt(cv2.COLOR_YUV2RGB_NV21, 1), True, True, half_height_chroma=True),
     "bayer_rggb8": _bayer(cv2.COLOR_BayerRGGB2RGB),

@@ -86,8 +86,7 @@ def test_default_launch_is_the_node_in_its_namespace_with_the_shipped_parameters
     values = plain(node.kwargs["parameters"])
     assert values["files"] == ["/share/semsplat_ros/config/perception.yaml"]
     # Nothing of the file is overridden that the user did not ask for.
-    assert set(values) == {"files", "use_sim_time", "autostart"}
-    assert (values["use_sim_time"], values["autostart"]) == (False, True)
+    assert set(values) == {"files"}
     assert (PACKAGE_ROOT / "config" / "perception.yaml").is_file()
 
 
