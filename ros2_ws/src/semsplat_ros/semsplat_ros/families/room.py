@@ -126,7 +126,12 @@ class RoomModel:
                 pixel=gaussians.pixel,
             ),
             instance_features=F.normalize(fine, dim=1).permute(0, 2, 3, 1).flatten(0, 2),
-            cameras=Cameras(torch.stack([torch.eye(4).to(pose), pose]), intrinsics, source),
+            cameras=Cameras(
+                torch.stack([torch.eye(4).to(pose), pose]),
+                intrinsics,
+                source,
+                failed=(1,) if scale.status is ScaleStatus.UNKNOWN else (),
+            ),
             scale=scale,
             images=images,
             crops=views.crops,

@@ -70,6 +70,15 @@ def test_without_a_baseline_it_is_the_models_scale_or_unknown() -> None:
     assert torch.isfinite(scene.gaussians.means).all()
 
 
+def test_a_pose_that_was_not_found_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semsplat_ros.families.room.pose_from_matches", lambda *_: None)
+    scene = model().predict(views(intrinsics=(INTRINSICS, INTRINSICS)))
+    assert scene.scale.status is ScaleStatus.UNKNOWN
+    assert scene.cameras.failed == (1,)
+    known = model().predict(views(intrinsics=(INTRINSICS, INTRINSICS), baseline=0.1))
+    assert known.cameras.failed == ()
+
+
 def test_without_intrinsics_they_are_estimated_and_it_says_so() -> None:
     room = model()
     with torch.no_grad():
