@@ -84,6 +84,8 @@ def card(
 
     folder = model_directory() / model
     notes = yaml.safe_load((folder / "notes.yaml").read_text())
+    if not figures.is_file():
+        raise typer.BadParameter(f"there is no file {figures}")
     text = render(model_facts(folder, notes), json.loads(figures.read_text()))
     (folder / "README.md").write_text(text)
     print(f"{folder / 'README.md'}: {len(text.splitlines())} lines")
@@ -102,6 +104,9 @@ def _run(
     first, last = _parse_seeds(seeds)
     from rich.progress import track
 
+    from semsplat_ros.families.zoo import load_model
+
+    load_model(model, checkpoint)  # says what is wrong here, not in every process
     jobs = [(s, stereo, free, min_score) for s in range(first, last)]
     # This pool, unlike multiprocessing's, ends with an error if a process cannot start.
     with ProcessPoolExecutor(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from semsplat_ros.threads import share_processor
+from semsplat_ros.errors import SemsplatError
 
 COMMANDS = (
     "demo",
@@ -43,9 +43,12 @@ def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line of this process."""
-    share_processor()
-    build_app(sys.argv[1:])(prog_name="semsplat")
+    """Run the command line of this process; a refusal is one line and exit status 2."""
+    try:
+        build_app(sys.argv[1:])(prog_name="semsplat")
+    except SemsplatError as error:
+        print(f"semsplat: {error.message}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -227,6 +227,7 @@ def module_times(network: nn.Module, device: torch.device) -> Iterator[dict[str,
 
 def rule_model(name: str, dtype: torch.dtype) -> tuple[SceneModel, nn.Module]:
     """An upstream system at full size on the CPU, weights made from names; and its network."""
+    model: Any
     if name == "lsm":
         from semsplat_ros.families.lsm import lsm_by_rule
 

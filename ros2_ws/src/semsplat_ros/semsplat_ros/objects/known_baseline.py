@@ -9,8 +9,9 @@ import torch
 
 from semsplat_ros.scene import ObjectInstance, Perception, Scale, ScaleStatus
 
-MIN_PREDICTED = 1e-6
-"""A predicted distance between the cameras below this says nothing about scale."""
+MIN_PREDICTED_SHARE = 0.005
+"""Of the scene's median distance: cameras that were predicted closer together than this say
+nothing about scale."""
 
 
 def with_known_baseline(
@@ -24,12 +25,13 @@ def with_known_baseline(
         status: where the baseline came from: BASELINE or TF.
 
     Returns:
-        The perception itself if the model sees both cameras in one place: then there is nothing to
-        measure against.
+        The perception itself if the model sees both cameras almost in one place: then there is
+        nothing to measure against.
     """
     cameras = perception.scene.cameras
     predicted = float(torch.linalg.vector_norm(cameras.first_from_view[1, :3, 3]))
-    if predicted < MIN_PREDICTED:
+    distances = torch.linalg.vector_norm(perception.scene.gaussians.means, dim=1)
+    if len(distances) == 0 or predicted <= MIN_PREDICTED_SHARE * float(distances.median()):
         return perception
     factor = baseline / predicted
     poses = cameras.first_from_view.clone()

@@ -56,3 +56,19 @@ def test_tests_run_in_a_domain_of_their_own_with_checked_fields() -> None:
 
 def test_the_repository_is_found_from_the_package() -> None:
     assert (test.repository() / "semsplat").is_file()
+
+
+def test_verify_names_all_systems() -> None:
+    from semsplat_ros.cli.verify import NAMES
+    from semsplat_ros.evaluation.verification.registry import SYSTEMS
+
+    assert set(NAMES) == set(SYSTEMS)
+
+
+def test_a_refusal_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "semsplat_ros.cli.main", "train", "export"]
+    command += [str(tmp_path / "nothing"), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("semsplat: no checkpoint")
+    assert "Traceback" not in done.stderr

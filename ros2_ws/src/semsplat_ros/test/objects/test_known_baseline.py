@@ -41,9 +41,11 @@ def test_everything_is_sized_alike(perception):
             np.testing.assert_allclose(getattr(new, name), np.multiply(getattr(old, name), 0.2))
 
 
-def test_cameras_in_one_place_say_nothing_about_scale(perception):
+@pytest.mark.parametrize("share", [0.0, 0.004])
+def test_cameras_almost_in_one_place_say_nothing_about_scale(perception, share):
     cameras = perception.scene.cameras
     poses = torch.eye(4).repeat(2, 1, 1)
+    poses[1, 0, 3] = share * perception.scene.gaussians.means.norm(dim=1).median()
     cameras = replace(cameras, first_from_view=poses)
     same = replace(perception, scene=replace(perception.scene, cameras=cameras))
     assert with_known_baseline(same, 0.1, ScaleStatus.BASELINE) is same
