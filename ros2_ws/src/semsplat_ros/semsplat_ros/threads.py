@@ -2,26 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a process shares the processor with others; to be set before PyTorch is imported.
 
-PyTorch's OpenMP threads wait for each other by spinning. On a robot whose cores are busy the one
-that is waited for does not run while the others spin: a pair can then take ten times as long.
-Threads that sleep instead cost some microseconds for each operator on an idle machine.
+PyTorch's OpenMP threads wait for each other by spinning, up to milliseconds an operator. On a robot
+whose cores are busy the one that is waited for does not run while the others spin: a pair can then
+take ten times as long. Threads that sleep at once leave a second core unused by small operators.
+So they spin for about 50 microseconds, which is longer than they differ on idle cores, and sleep
+then.
 """
 
 import os
 from collections.abc import MutableMapping
 from pathlib import Path
 
-_HOW_THEY_WAIT = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+_SHORT_SPIN = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
+"""Rounds, for GNU's OpenMP; milliseconds, for LLVM's and Intel's."""
 
 
 def share_processor(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let waiting threads sleep, and use as many as there are real cores.
+    """Let waiting threads sleep soon, and use as many as there are real cores.
 
     The variables are OpenMP's own, read once when its library is loaded; what the user has set
     stays.
     """
-    if not any(name in environment for name in _HOW_THEY_WAIT):
-        environment["OMP_WAIT_POLICY"] = "PASSIVE"
+    if not any(name in environment for name in ("OMP_WAIT_POLICY", *_SHORT_SPIN)):
+        environment.update(_SHORT_SPIN)
     environment.setdefault("OMP_NUM_THREADS", str(usable_cores()))
 
 
