@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a process shares the processor with others; to be set before PyTorch is imported.
 
-PyTorch's OpenMP threads wait for each other by spinning, up to milliseconds an operator. On a robot
-whose cores are busy the one that is waited for does not run while the others spin: a pair can then
-take ten times as long. Threads that sleep at once leave a second core unused by small operators.
-So they spin for about 50 microseconds, which is longer than they differ on idle cores, and sleep
+PyTorch's OpenMP threads wait for each other by spinning, up to milliseconds an operator. On a
+robot whose cores are busy the one that is waited for does not run while the others spin: a pair
+can then take ten times as long. Threads that sleep at once leave a second core unused by small
+operators. So they spin for about 50 microseconds, longer than they differ on idle cores, and sleep
 then.
 """
 
