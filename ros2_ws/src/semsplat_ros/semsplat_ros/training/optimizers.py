@@ -3,8 +3,8 @@
 """Muon for the hidden matrices, AdamW for everything else.
 
 Muon (Jordan et al. 2024) takes the momentum of a matrix to its nearest orthogonal matrix before
-the step. torch.optim.Muon does so in bfloat16 alone, which a CPU without bfloat16 units emulates a
-hundred times slower than the float32 used here, and it would repeat the work in every
+the step. torch.optim.Muon does so in bfloat16 alone, which a CPU without bfloat16 units emulates
+more than ten times slower than the float32 used here, and it would repeat the work in every
 data-parallel process.
 """
 
