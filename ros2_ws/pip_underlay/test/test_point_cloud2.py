@@ -62,13 +62,3 @@ def test_read_points_numpy_needs_one_type() -> None:
     np.testing.assert_array_equal(point_cloud2.read_points_numpy(cloud), xyz)
     with pytest.raises(AssertionError):
         point_cloud2.read_points_numpy(labelled_cloud())
-
-
-def test_organised_clouds_keep_their_shape() -> None:
-    cloud = point_cloud2.create_cloud_xyz32(
-        Header(), np.arange(18, dtype=np.float32).reshape(6, 3)
-    )
-    cloud.width, cloud.height = 3, 2
-    grid = point_cloud2.read_points(cloud, reshape_organized_cloud=True)
-    assert grid.shape == (2, 3)
-    assert grid["x"][1, 0] == 9.0

@@ -24,7 +24,8 @@ def _nanoseconds(stamp: Any) -> int:
 class TimeSynchronizer(SimpleFilter):
     """Calls back with one message of each filter in `fs` whenever all have the same stamp.
 
-    `queue_size` is how many unmatched messages of each input are kept; the oldest stamps go.
+    `queue_size` is how many unmatched messages of each input are kept; the oldest stamps go. A
+    complete set takes everything that waits with an older stamp with it (since Jazzy's 4.11.10).
     """
 
     def __init__(self, fs: Sequence[SimpleFilter], queue_size: int) -> None:
@@ -42,13 +43,17 @@ class TimeSynchronizer(SimpleFilter):
         ]
 
     def add(self, msg: Any, my_queue: dict[int, Any], my_queue_index: int | None = None) -> None:
-        """Store a message of one input and call back with every set that it completes."""
+        """Store a message of one input and call back with the set that it completes, if any."""
         stamp = _nanoseconds(msg.header.stamp)
         with self.lock:
             self._store(my_queue, stamp, msg)
-            common = set.intersection(*(set(queue) for queue in self.queues))
-            complete = [self._take((stamp,) * len(self.queues)) for stamp in sorted(common)]
-        for messages in complete:
+            messages = None
+            if all(stamp in queue for queue in self.queues):
+                messages = self._take((stamp,) * len(self.queues))
+                for queue in self.queues:
+                    for older in [waiting for waiting in queue if waiting < stamp]:
+                        del queue[older]
+        if messages is not None:
             self.signalMessage(*messages)
 
     def _store(self, queue: dict[int, Any], stamp: int, msg: Any) -> None:
@@ -65,7 +70,7 @@ class ApproximateTimeSynchronizer(TimeSynchronizer):
 
     The newest message is matched with the nearest of the other inputs. With
     `allow_headerless` messages without a header get the time of their arrival; without it they
-    are refused with a warning. With `sync_arrival_time` every message gets that time.
+    are refused with a warning.
     """
 
     def __init__(
@@ -74,12 +79,10 @@ class ApproximateTimeSynchronizer(TimeSynchronizer):
         queue_size: int,
         slop: float,
         allow_headerless: bool = False,
-        sync_arrival_time: bool = False,
     ) -> None:
         super().__init__(fs, queue_size)
         self.slop = Duration(seconds=slop)
         self.allow_headerless = allow_headerless
-        self.sync_arrival_time = sync_arrival_time
 
     def add(self, msg: Any, my_queue: dict[int, Any], my_queue_index: int | None = None) -> None:
         """Store a message of one input and call back with the set that it completes, if any."""
@@ -94,8 +97,6 @@ class ApproximateTimeSynchronizer(TimeSynchronizer):
             self.signalMessage(*messages)
 
     def _stamp(self, msg: Any) -> int | None:
-        if self.sync_arrival_time:
-            return ROSClock().now().nanoseconds
         if hasattr(msg, "header") and hasattr(msg.header, "stamp"):
             return _nanoseconds(msg.header.stamp)
         if self.allow_headerless:

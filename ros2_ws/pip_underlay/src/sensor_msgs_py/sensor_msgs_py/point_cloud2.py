@@ -1,6 +1,9 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""PointCloud2 from and to NumPy, with the interface of the ROS 2 package `sensor_msgs_py`."""
+"""PointCloud2 from and to NumPy, with the interface of the ROS 2 package `sensor_msgs_py`.
+
+Without organised clouds, in whose arrays the original takes rows for columns.
+"""
 
 import array
 import sys
@@ -45,14 +48,12 @@ def read_points(
     cloud: PointCloud2,
     field_names: list[str] | None = None,
     skip_nans: bool = False,
-    uvs: Iterable | None = None,
-    reshape_organized_cloud: bool = False,
+    uvs: Iterable[int] | None = None,
 ) -> np.ndarray:
-    """The points of a cloud as a structured array [n], or [height, width] when asked for.
+    """The points of a cloud as a structured array [n].
 
-    `field_names` selects fields, `skip_nans` leaves out points with a
-    NaN in any of them unless the cloud says that it is dense, and
-    `uvs` selects points: indices of an unorganised cloud, (column, row) of an organised one.
+    `field_names` selects fields, `skip_nans` leaves out points with a NaN in any of them unless
+    the cloud says that it is dense, and `uvs` selects points by their indices.
     """
     points = np.ndarray(
         shape=(cloud.width * cloud.height,),
@@ -71,12 +72,7 @@ def read_points(
             keep &= ~np.isnan(points[name])
         points = points[keep]
     if uvs is not None:
-        chosen = np.asarray(list(uvs))
-        if chosen.ndim == 2:
-            chosen = chosen[:, 1] * cloud.width + chosen[:, 0]
-        points = points[chosen]
-    if reshape_organized_cloud and cloud.height > 1:
-        points = points.reshape(cloud.height, cloud.width)
+        points = points[np.fromiter(uvs, int)]
     return points
 
 
@@ -84,11 +80,10 @@ def read_points_numpy(
     cloud: PointCloud2,
     field_names: list[str] | None = None,
     skip_nans: bool = False,
-    uvs: Iterable | None = None,
-    reshape_organized_cloud: bool = False,
+    uvs: Iterable[int] | None = None,
 ) -> np.ndarray:
     """As read_points, as a plain array [n, fields]; the fields must have one type."""
-    points = read_points(cloud, field_names, skip_nans, uvs, reshape_organized_cloud)
+    points = read_points(cloud, field_names, skip_nans, uvs)
     types = {points.dtype[name] for name in points.dtype.names or ()}
     assert len(types) <= 1, f"the fields have several types ({types}): use read_points"
     return structured_to_unstructured(points)
@@ -98,38 +93,36 @@ def create_cloud(
     header: Header,
     fields: Iterable[PointField],
     points: Iterable,
-    step: int | None = None,
+    point_step: int | None = None,
 ) -> PointCloud2:
     """A cloud of `points`: a structured array, an array [n, fields] or a list of tuples."""
     fields = list(fields)
-    dtype = dtype_from_fields(fields, step)
+    dtype = dtype_from_fields(fields, point_step)
     if not isinstance(points, np.ndarray):
         points = np.array([tuple(point) for point in points], dtype=dtype)
     elif points.dtype.names is None:
         points = unstructured_to_structured(points, dtype=dtype)
     elif points.dtype != dtype:
         raise AssertionError(f"points have the type {points.dtype}, the fields say {dtype}")
-    # An array of two dimensions is taken as [width, height], as the original does.
-    height = points.shape[1] if points.ndim == 2 else 1
     data = array.array("B")
     data.frombytes(points.tobytes())
     return PointCloud2(
         header=header,
-        height=height,
-        width=points.shape[0],
+        height=1,
+        width=len(points),
         is_dense=False,
         is_bigendian=sys.byteorder != "little",
         fields=fields,
         point_step=points.dtype.itemsize,
-        row_step=points.dtype.itemsize * points.shape[0],
+        row_step=points.dtype.itemsize * len(points),
         data=data,
     )
 
 
-def create_cloud_xyz32(header: Header, points: Iterable, step: int | None = None) -> PointCloud2:
+def create_cloud_xyz32(header: Header, points: Iterable) -> PointCloud2:
     """A cloud with the float32 fields x, y and z."""
     fields = [
         PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
         for index, name in enumerate("xyz")
     ]
-    return create_cloud(header, fields, points, step)
+    return create_cloud(header, fields, points)

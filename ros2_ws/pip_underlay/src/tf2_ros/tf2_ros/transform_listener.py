@@ -27,8 +27,6 @@ class TransformListener:
         spin_thread: bool = False,
         qos: QoSProfile | int | None = None,
         static_qos: QoSProfile | int | None = None,
-        tf_topic: str = "/tf",
-        tf_static_topic: str = "/tf_static",
     ) -> None:
         self.buffer = buffer
         self.node = node
@@ -36,11 +34,11 @@ class TransformListener:
         self.group = ReentrantCallbackGroup()
         latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.tf_sub = node.create_subscription(
-            TFMessage, tf_topic, self.callback, qos or 100, callback_group=self.group
+            TFMessage, "/tf", self.callback, qos or 100, callback_group=self.group
         )
         self.tf_static_sub = node.create_subscription(
             TFMessage,
-            tf_static_topic,
+            "/tf_static",
             self.static_callback,
             static_qos or latched,
             callback_group=self.group,
