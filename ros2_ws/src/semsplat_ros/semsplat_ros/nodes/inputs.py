@@ -62,6 +62,7 @@ class Inputs:
 
     def __init__(self, node: Node, guard: Guard, group: CallbackGroup, transport: str) -> None:
         self._node, self._guard, self._group = node, guard, group
+        self.sides = SIDES
         self._kind = CompressedImage if transport == "compressed" else Image
         self.image_topics = {side: self._image_topic(side) for side in SIDES}
         self.info_topics = {side: self._info_topic(side) for side in SIDES}

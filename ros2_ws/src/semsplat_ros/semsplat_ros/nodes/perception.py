@@ -3,31 +3,29 @@
 """perception_node: image pairs in; clouds, instances, masks and answers to words out. Wiring
 only."""
 
-import gc
 import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import NoReturn
 
-import torch
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import SceneModel
-from semsplat_ros.families.zoo import load_model
 from semsplat_ros.nodes.camera_info import is_rectified_topic
+from semsplat_ros.nodes.control import Control
 from semsplat_ros.nodes.guards import Guard
-from semsplat_ros.nodes.inputs import SIDES, Inputs
+from semsplat_ros.nodes.inputs import Inputs
 from semsplat_ros.nodes.lifecycle import SafeLifecycleNode
 from semsplat_ros.nodes.log_forwarding import forward_logs, stop_forwarding
+from semsplat_ros.nodes.model_loading import free_memory, load_from_zoo, load_perceiver
 from semsplat_ros.nodes.outputs import Outputs
 from semsplat_ros.nodes.pairing import PairGuard
 from semsplat_ros.nodes.parameters import declare_parameters
-from semsplat_ros.nodes.pipeline import Pipeline, warm_up
+from semsplat_ros.nodes.pipeline import Pipeline
 from semsplat_ros.nodes.rig import RigReader
 from semsplat_ros.nodes.services import Services
 from semsplat_ros.nodes.settings import Settings
@@ -35,16 +33,11 @@ from semsplat_ros.nodes.stage_times import StageTimes
 from semsplat_ros.nodes.status_board import StatusBoard
 from semsplat_ros.nodes.transforms import Transforms
 from semsplat_ros.nodes.worker import Worker
-from semsplat_ros.perceiver import Perceiver
 
 _logger = logging.getLogger(__name__)
 TICK_S = 0.1
 """Steady seconds between two looks at live parameters, faults and the state."""
-MIN_STUCK_S = 10.0
-STUCK_FACTOR = 10
-"""A pair that takes so many times the median is overdue, after MIN_STUCK_S at the earliest."""
 STOP_WAIT_S = 2.0
-CAPTURE_MODE = "on_demand"
 
 
 class PerceptionNode(SafeLifecycleNode):
@@ -71,21 +64,21 @@ class PerceptionNode(SafeLifecycleNode):
         self.outputs = Outputs(self, self.times)
         self.pipeline = Pipeline(self.outputs, self.times, self.settings, self.now_ns)
         self.worker = Worker(self.pipeline.process)
-        self.services_offered = Services(self, self.pipeline, self.outputs, self.transforms)
+        self.control = Control(self)
+        self.services_offered = Services(
+            self.control, self.pipeline, self.outputs, self.transforms
+        )
         self.services_offered.offer(self, self.guard)
         self.inputs: Inputs | None = None
         self.pairs: PairGuard | None = None
         self.configure_error: SemsplatError | None = None
         self.closing = False
-        self.paused = False
         self._applied: Settings | None = None
         self._input_group = MutuallyExclusiveCallbackGroup()
         self.board = StatusBoard(self)
         self._start_timers()
         for name in self._parameter_table.unknown_overrides():
             _logger.warning("parameter %s is not known and has no effect", name)
-
-    # What services and the status board ask ----------------------------------------------------
 
     def settings(self) -> Settings:
         """The parameters in force."""
@@ -94,99 +87,6 @@ class PerceptionNode(SafeLifecycleNode):
     def now_ns(self) -> int:
         """The node's clock (simulated time if use_sim_time is set)."""
         return self.get_clock().now().nanoseconds
-
-    def refusal(self) -> SemsplatError | None:
-        """Why the node cannot answer now, or None."""
-        if self.closing:
-            return SemsplatError(ErrorCode.SHUTTING_DOWN, "the node is shutting down")
-        label = self.state_label
-        if label == "active":
-            return None
-        if label == "unconfigured" and self.configure_error is not None:
-            return SemsplatError(
-                ErrorCode.MODEL_NOT_LOADED, f"configure failed: {self.configure_error.message}"
-            )
-        step = {"unconfigured": "configure", "inactive": "activate"}.get(label)
-        cure = (
-            f"; run: ros2 lifecycle set {self.get_fully_qualified_name()} {step}" if step else ""
-        )
-        return SemsplatError(ErrorCode.NOT_ACTIVE, f"node is {label}{cure}")
-
-    def no_scene(self) -> SemsplatError:
-        """Why there is no scene yet."""
-        return SemsplatError(ErrorCode.NO_SCENE_YET, f"no image pair yet; {self._why_no_scene()}")
-
-    def reset(self) -> None:
-        """Forget the scene and the images that wait."""
-        self.pipeline.forget()
-        if self.pairs is not None:
-            self.pairs.reset("reset was called")
-
-    def set_enabled(self, enabled: bool) -> None:
-        """Pause or go on."""
-        self.paused = not enabled
-        if enabled:
-            self.pairs.take()  # what waited is old by now
-            self.worker.start_pairs(self.pairs, self._permits())
-        else:
-            self.worker.stop_pairs()
-
-    def capture(self) -> str:
-        """Process one new pair; returns what came out.
-
-        Raises:
-            SemsplatError: INVALID_ARGUMENT if input.mode is not on_demand, TIMEOUT if no pair
-                came, what the pair failed with.
-        """
-        settings = self.settings()
-        if settings.input.mode != CAPTURE_MODE:
-            raise SemsplatError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"input.mode is {settings.input.mode!r}, every pair is processed; "
-                f"set it to {CAPTURE_MODE!r} to capture",
-            )
-        if self.paused:
-            raise SemsplatError(ErrorCode.NOT_ACTIVE, "paused; call set_enabled with true")
-        before, failed = self.pipeline.handled, self.pipeline.failures
-        self.pairs.take()  # only a pair from now on is new
-        self.worker.permit()
-        arrived = time.monotonic() + settings.input.timeout
-        while not self.pipeline.wait_handled(before, TICK_S):
-            if self.closing:
-                raise SemsplatError(ErrorCode.SHUTTING_DOWN, "the node is shutting down")
-            if self.state_label != "active":
-                raise SemsplatError(ErrorCode.CANCELED, "the node was deactivated")
-            if self.worker.busy_seconds == 0 and time.monotonic() > arrived:
-                self.worker.revoke()
-                raise SemsplatError(ErrorCode.TIMEOUT, f"no pair came; {self._why_no_scene()}")
-        if failed.last is not None:
-            raise failed.last
-        snapshot = self.pipeline.current
-        found = len(snapshot.perception.instances) if snapshot is not None else 0
-        return f"pair {self.pipeline.sequence}: {found} objects"
-
-    def stuck_seconds(self) -> float:
-        """How long the pair in work has taken if that is far too long, else 0."""
-        busy = self.worker.busy_seconds
-        median = self.times.median("total") / 1e3
-        limit = max(MIN_STUCK_S, STUCK_FACTOR * median if median == median else MIN_STUCK_S)
-        return busy if busy > limit else 0.0
-
-    def _why_no_scene(self) -> str:
-        if self.paused:
-            return "paused; call set_enabled with true"
-        for side, stream in zip(SIDES, self._streams(), strict=True):
-            if stream is None or stream.last_received is None:
-                return self.inputs.waiting_for(side)
-        if self.settings().input.mode == CAPTURE_MODE and self.pipeline.handled == 0:
-            return "call capture"
-        if self.pipeline.failures.last is not None:
-            return f"the last pair failed: {self.pipeline.failures.last}"
-        return self.pairs.diagnosis() or "the first pair is being processed"
-
-    def _streams(self):
-        counters = self.pairs.counters
-        return counters.left, counters.right
 
     # Lifecycle ---------------------------------------------------------------------------------
 
@@ -220,14 +120,14 @@ class PerceptionNode(SafeLifecycleNode):
         self.pipeline.rig_reader = RigReader(rectified, self.transforms)
         self.pipeline.forget()
         self.pipeline.failures.reset()
-        self.paused, self._applied = False, None
+        self.control.paused, self._applied = False, None
         self._apply_live_settings()
         self.inputs.open(self.pairs, self.pipeline.rig_reader)
-        self.worker.start_pairs(self.pairs, self._permits())
+        self.worker.start_pairs(self.pairs, self.control.permits())
 
     def deactivate(self) -> bool:
         """Stop processing, keep the model; True if a fault asks to free it."""
-        stuck = self.stuck_seconds()
+        stuck = self.control.stuck_seconds()
         if stuck:
             raise SemsplatError(
                 ErrorCode.BUSY,
@@ -276,25 +176,9 @@ class PerceptionNode(SafeLifecycleNode):
 
     def _load(self, settings: Settings) -> None:
         """On the worker's thread."""
-        start = time.monotonic()
-        _logger.info("loading model %s", settings.model.name)
-        perceiver = Perceiver(self._load_model(settings))
-        labels = tuple(label for label in settings.semantics.vocabulary if label.strip())
-        if labels:
-            self.pipeline.vocabulary = perceiver.make_vocabulary(labels, version=1)
-        else:
-            self.pipeline.vocabulary = perceiver.default_vocabulary
-        if settings.model.warmup:
-            warm_up(perceiver)
-        self.pipeline.perceiver = perceiver
+        perceiver, vocabulary = load_perceiver(self._load_model, settings)
+        self.pipeline.perceiver, self.pipeline.vocabulary = perceiver, vocabulary
         self.times.clear()
-        info = perceiver.model.info
-        seconds = time.monotonic() - start
-        _logger.info(
-            "model %s-%s on %s in %.1f s; licence: %s",
-            *(info.name, info.checksum, perceiver.model.device, seconds, info.licence),
-        )
-        vocabulary = self.pipeline.vocabulary
         if vocabulary is not None:
             self.outputs.publish_labels(vocabulary.labels, vocabulary.version, self.now_ns())
 
@@ -302,9 +186,7 @@ class PerceptionNode(SafeLifecycleNode):
         """On the worker's thread."""
         self.pipeline.forget()
         self.pipeline.perceiver = self.pipeline.vocabulary = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_memory()
 
     def _wait_for(self, future: Future) -> None:
         """Wait for the worker, but not beyond the end of the node."""
@@ -319,9 +201,6 @@ class PerceptionNode(SafeLifecycleNode):
                     raise SemsplatError(
                         ErrorCode.SHUTTING_DOWN, "the node is shutting down"
                     ) from None
-
-    def _permits(self) -> int | None:
-        return 0 if self.settings().input.mode == CAPTURE_MODE else None
 
     # Timers ------------------------------------------------------------------------------------
 
@@ -369,19 +248,6 @@ class PerceptionNode(SafeLifecycleNode):
     def _on_clock_jump(self, _jump) -> None:
         if self.pairs is not None:
             self.pairs.reset("the node's clock was set back")
-
-
-def load_from_zoo(settings: Settings) -> SceneModel:
-    """The model that the parameters name."""
-    model = settings.model
-    return load_model(
-        model.name,
-        checkpoint=model.checkpoint,
-        device=model.device,
-        precision=model.precision,
-        sha256=model.sha256,
-        image_size=model.image_size,
-    )
 
 
 def main() -> NoReturn:

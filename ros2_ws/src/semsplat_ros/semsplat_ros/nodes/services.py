@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.node import Node
@@ -21,13 +21,13 @@ from std_srvs.srv import SetBool, Trigger
 from semsplat_interfaces.srv import GetInstance, Query, SetVocabulary
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes import messages
+from semsplat_ros.nodes.control import Control
 from semsplat_ros.nodes.goal_messages import object_goal
 from semsplat_ros.nodes.guards import Guard
 from semsplat_ros.nodes.outputs import Outputs, Snapshot
 from semsplat_ros.nodes.pipeline import Pipeline
 from semsplat_ros.nodes.point_cloud import instance_cloud
 from semsplat_ros.nodes.scene_arrays import SceneArrays
-from semsplat_ros.nodes.settings import Settings
 from semsplat_ros.nodes.transforms import Transforms
 from semsplat_ros.nodes.vocabulary import changed_labels
 
@@ -39,39 +39,6 @@ SERVICES = {
     "set_enabled": SetBool,
     "capture": Trigger,
 }
-
-
-@runtime_checkable
-class Control(Protocol):
-    """What services may ask of the node."""
-
-    def settings(self) -> Settings:
-        """The parameters in force."""
-        ...
-
-    def refusal(self) -> SemsplatError | None:
-        """Why the node cannot answer in its state, or None."""
-        ...
-
-    def no_scene(self) -> SemsplatError:
-        """Why there is no scene yet."""
-        ...
-
-    def reset(self) -> None:
-        """Forget the scene and the images that wait."""
-        ...
-
-    def set_enabled(self, enabled: bool) -> None:
-        """Pause or go on."""
-        ...
-
-    def capture(self) -> str:
-        """Process one new pair; returns what came out."""
-        ...
-
-    def now_ns(self) -> int:
-        """The node's clock."""
-        ...
 
 
 class BusyError(SemsplatError):
@@ -140,7 +107,7 @@ class Services:
     """Answers requests.
 
     Args:
-        control: the node.
+        control: asks the node.
         pipeline: holds the scene and the model.
         outputs: publishes goals and labels.
         transforms: for goals.

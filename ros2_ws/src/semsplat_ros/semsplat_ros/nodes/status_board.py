@@ -80,10 +80,10 @@ class StatusBoard:
             lifecycle=node.state_label,
             model="" if info is None else f"{info.name}-{info.checksum}",
             device="" if device is None else str(device),
-            paused=node.paused,
+            paused=node.control.paused,
             configure_error=node.configure_error,
             fault=failures.fault,
-            stuck_seconds=node.stuck_seconds(),
+            stuck_seconds=node.control.stuck_seconds(),
             concerns=self._concerns,
             oddities=pipeline.oddities,
             notes={} if rig is None else dict(rig.notes),
@@ -113,7 +113,7 @@ class StatusBoard:
             node.state_label != "active"
             or node.inputs is None
             or node.pairs is None
-            or node.paused
+            or node.control.paused
         ):
             self._logged.clear()
             return ()
