@@ -184,7 +184,7 @@ def rviz_node(given: dict[str, str]) -> Node:
     return Node(
         package="rviz2",
         executable="rviz2",
-        name="rviz",
+        # No name: it would rename every node in RViz's process.
         namespace=namespace,
         arguments=["-d", given["rviz_config"], "-f", given["fixed_frame"]],
         parameters=[{"use_sim_time": given["use_sim_time"] == "true"}],
