@@ -219,6 +219,7 @@ def load_perceiver(
     device: str = "auto",
     precision: str = "auto",
     sha256: str = "",
+    threads: int = 0,
 ) -> Perceiver:
     """A perceiver with a model of the zoo; see :func:`semsplat_ros.families.zoo.load_model`.
 
@@ -228,13 +229,14 @@ def load_perceiver(
         device: "auto", "cpu" or "cuda:N".
         precision: "auto", "fp32", "fp16" or "bf16".
         sha256: 64 hex digits that the file must have; empty = not checked.
+        threads: PyTorch's on a CPU, in this process; 0 = what suits the model.
 
     Raises:
         SemsplatError: what `load_model` raises.
     """
     from semsplat_ros.families.zoo import load_model
 
-    return Perceiver(load_model(name, checkpoint, device, precision, sha256))
+    return Perceiver(load_model(name, checkpoint, device, precision, sha256, threads=threads))
 
 
 def rejected_labels(labels: list[str]) -> list[str]:

@@ -6,7 +6,8 @@ PyTorch's OpenMP threads wait for each other by spinning, up to milliseconds an 
 robot whose cores are busy the one that is waited for does not run while the others spin: a pair
 can then take ten times as long. Threads that sleep at once leave a second core unused by small
 operators. So they spin for about 50 microseconds, longer than they differ on idle cores, and sleep
-then.
+then. A small network gains nothing from many threads and takes half of the cores: what it waits
+for is never a thread that another program has pushed from its core.
 """
 
 import os
@@ -26,6 +27,21 @@ def share_processor(environment: MutableMapping[str, str] = os.environ) -> None:
     if not any(name in environment for name in ("OMP_WAIT_POLICY", *_SHORT_SPIN)):
         environment.update(_SHORT_SPIN)
     environment.setdefault("OMP_NUM_THREADS", str(usable_cores()))
+
+
+def network_threads(small: bool) -> int:
+    """How many threads a network on the CPU should compute with.
+
+    Args:
+        small: True for networks whose operators take less than a millisecond; they take half of
+            the cores, others all.
+
+    Returns:
+        At least 1, and no more than OMP_NUM_THREADS where that is set.
+    """
+    wanted = max(1, usable_cores() // 2) if small else usable_cores()
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    return min(wanted, int(most)) if most.isdigit() and int(most) > 0 else wanted
 
 
 def usable_cores(system: Path = Path("/sys")) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from semsplat_ros.threads import share_processor, usable_cores
+from semsplat_ros.threads import network_threads, share_processor, usable_cores
 
 ALLOWED = sorted(os.sched_getaffinity(0))
 
@@ -52,3 +52,13 @@ def test_the_users_choice_stays() -> None:
     assert int(nothing["GOMP_SPINCOUNT"]) <= 10_000
     assert int(nothing["KMP_BLOCKTIME"]) <= 1
     assert int(nothing["OMP_NUM_THREADS"]) >= 1
+
+
+def test_small_networks_leave_half_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("semsplat_ros.threads.usable_cores", lambda: 6)
+    assert (network_threads(small=True), network_threads(small=False)) == (3, 6)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert (network_threads(small=True), network_threads(small=False)) == (2, 2)
+    monkeypatch.setattr("semsplat_ros.threads.usable_cores", lambda: 1)
+    assert network_threads(small=True) == 1

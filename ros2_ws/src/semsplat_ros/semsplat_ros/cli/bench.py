@@ -9,8 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from semsplat_ros.threads import usable_cores
-
 
 class Weights(StrEnum):
     """Where the numbers of a network come from."""
@@ -34,7 +32,9 @@ def bench(
         int,
         typer.Option(help="Pairs that count; 0 = 100, upstream 3.", min=0, max=200),
     ] = 0,
-    threads: Annotated[int, typer.Option(help="0 = one a core.", min=0)] = 2,
+    threads: Annotated[
+        int, typer.Option(help="PyTorch's; 0 = what the model takes by itself.", min=0)
+    ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[
         str, typer.Option(help="Of upstream systems: fp32, bf16, fp16, or several by comma.")
@@ -51,11 +51,11 @@ def bench(
 
     try:
         pair = speed.in_own_process(speed.room_pair, seed)
-        common = {"model": model, "device": device, "threads": threads or usable_cores()}
+        job = (device, threads)
         if weights is Weights.RULE:
-            figures = _upstream(pair, common, precision.split(","), runs or 3)
+            figures = _upstream(pair, model, precision.split(","), (*job, runs or 3))
         else:
-            figures = _shipped(pair, common, checkpoint, runs or 100, node)
+            figures = _shipped((pair, model, checkpoint, *job, runs or 100), node)
     except SemsplatError as error:
         typer.echo(f"semsplat bench: {error.message}", err=True)
         raise typer.Exit(2) from error
@@ -64,29 +64,27 @@ def bench(
     _print(figures)
 
 
-def _shipped(pair, common: dict, checkpoint: str, runs: int, node: bool) -> dict[str, Any]:
+def _shipped(job: tuple, node: bool) -> dict[str, Any]:
     from semsplat_ros.evaluation import speed
 
-    name, device, threads = common.values()
-    job = (pair, name, checkpoint, device, threads, runs)
     of_model = speed.in_own_process(speed.bench_shipped, *job)
     if node:
         from semsplat_ros.nodes.bench import bench_node
 
-        return speed.figures(common, of_model, speed.in_own_process(bench_node, *job))
-    return speed.figures(common, of_model)
+        return speed.figures(job[1], of_model, speed.in_own_process(bench_node, *job))
+    return speed.figures(job[1], of_model)
 
 
-def _upstream(pair, common: dict, precisions: list[str], runs: int) -> dict[str, Any]:
+def _upstream(pair, name: str, precisions: list[str], job: tuple) -> dict[str, Any]:
     from semsplat_ros.evaluation import speed
 
-    name, device, threads = common.values()
+    device, threads, runs = job
     speed.check_upstream(name, precisions)
     found = {
         p: speed.in_own_process(speed.bench_upstream, pair, name, device, p, threads, runs)
         for p in precisions
     }
-    return {**speed.figures(common, found[precisions[0]]), "precisions": found}
+    return {**speed.figures(name, found[precisions[0]]), "precisions": found}
 
 
 def _print(figures: dict[str, Any]) -> None:

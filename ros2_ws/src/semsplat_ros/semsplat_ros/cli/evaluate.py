@@ -132,13 +132,11 @@ def _start_worker(model: str, checkpoint: str) -> None:
 
     use_offscreen_gl()
     import cv2
-    import torch
 
-    torch.set_num_threads(1)
     cv2.setNumThreads(1)
     from semsplat_ros.perceiver import load_perceiver
 
-    _PERCEIVER = load_perceiver(model, checkpoint=checkpoint)
+    _PERCEIVER = load_perceiver(model, checkpoint=checkpoint, threads=1)
 
 
 def _work(job: tuple[int, int, int, float]) -> list:

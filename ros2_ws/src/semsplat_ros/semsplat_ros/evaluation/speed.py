@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -31,6 +30,7 @@ from semsplat_ros.families.zoo import PRECISIONS, choose_device, load_model
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.rooms.robot import StereoRig
 from semsplat_ros.rooms.simulation import RobotInRoom
+from semsplat_ros.threads import network_threads
 
 WARM_UP = 3
 MODEL_STAGES = ("prepare", "predict", "label", "segment")
@@ -79,12 +79,6 @@ def peak_mib() -> float:
     return round(kib / 1024.0, 1)
 
 
-def use_threads(count: int) -> None:
-    """How many threads PyTorch and OpenCV compute with in this process."""
-    torch.set_num_threads(count)
-    cv2.setNumThreads(count)
-
-
 def in_own_process(function: Callable[..., Result], *arguments: Any) -> Result:
     """Run a function in a fresh process, so that its memory is its own.
 
@@ -109,10 +103,14 @@ def bench_shipped(
     pair: BenchPair, name: str, checkpoint: str, device: str, threads: int, runs: int
 ) -> dict[str, Any]:
     """:func:`time_model` of a model of the zoo and ``peak_mib``; for a process of its own."""
-    use_threads(threads)
-    perceiver = Perceiver(load_model(name, checkpoint, device))
+    perceiver = Perceiver(load_model(name, checkpoint, device, threads=threads))
     found = time_model(perceiver, pair, runs)
-    return {"device": str(perceiver.model.device), **found, "peak_mib": peak_mib()}
+    return {
+        "device": str(perceiver.model.device),
+        "threads": torch.get_num_threads(),
+        **found,
+        "peak_mib": peak_mib(),
+    }
 
 
 def bench_upstream(
@@ -121,12 +119,17 @@ def bench_upstream(
     """:func:`time_by_module` of a system with weights made from names, and ``peak_mib``; for a
     process of its own.
     """
-    use_threads(threads)
+    torch.set_num_threads(threads or network_threads(small=False))
     target = choose_device(device)
     model, network = rule_model(name, PRECISIONS[precision])
     network.to(target)
     found = time_by_module(model, network, pair, runs)
-    return {"device": str(target), **found, "peak_mib": peak_mib()}
+    return {
+        "device": str(target),
+        "threads": torch.get_num_threads(),
+        **found,
+        "peak_mib": peak_mib(),
+    }
 
 
 def time_model(perceiver: Perceiver, pair: BenchPair, runs: int) -> dict[str, Any]:
@@ -269,12 +272,12 @@ def check_upstream(name: str, precisions: Sequence[str]) -> None:
 
 
 def figures(
-    common: Mapping[str, Any], model: Mapping[str, Any], node: Mapping[str, Any] | None = None
+    name: str, model: Mapping[str, Any], node: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What ``semsplat bench --json`` writes; what was not measured is None.
 
     Args:
-        common: ``model``, ``device`` as it was asked for, ``threads``.
+        name: of the model.
         model: from :func:`bench_shipped` or :func:`bench_upstream`.
         node: from :func:`semsplat_ros.nodes.bench.bench_node`; its process held model and node,
             so its memory is the one that is told.
@@ -282,8 +285,9 @@ def figures(
     node = node or {}
     query = node.get("query_ms")
     return {
-        **common,
+        "model": name,
         "device": model["device"],
+        "threads": model["threads"],
         "pairs_per_s": model["pairs_per_s"],
         "model_ms": model["model_ms"],
         "node_ms": node.get("node_ms"),

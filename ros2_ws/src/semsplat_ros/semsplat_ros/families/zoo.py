@@ -25,6 +25,7 @@ from semsplat_ros.families.base import (
 from semsplat_ros.families.checkpoints import load_new
 from semsplat_ros.families.room import STEREO_FACTOR, RoomModel
 from semsplat_ros.networks.compact import STRIDE, CompactConfig, CompactNetwork
+from semsplat_ros.threads import network_threads
 
 BANK = "class_embeddings"
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -62,6 +63,7 @@ def load_model(
     precision: str = "auto",
     sha256: str = "",
     image_size: int = 0,
+    threads: int = 0,
 ) -> SceneModel:
     """Load a model by name.
 
@@ -75,12 +77,17 @@ def load_model(
         sha256: 64 hex digits the file must have, or "".
         image_size: side of the network image in pixels where a model can choose, 0 = as it was
             trained.
+        threads: PyTorch's, in this process, where the model runs on the CPU; 0 = half of the
+            cores for a shipped model, all for an upstream system, and no more than
+            OMP_NUM_THREADS; see :func:`semsplat_ros.threads.network_threads`.
 
     Raises:
         SemsplatError: INVALID_ARGUMENT for an unknown name, device or precision; MODEL_NOT_LOADED
             if an upstream system has no checkpoint; IO_ERROR, BAD_FILE for the file.
     """
     target = choose_device(device)
+    if target.type == "cpu":
+        torch.set_num_threads(threads or network_threads(small=name not in UPSTREAM))
     if name in UPSTREAM:
         return _load_upstream(name, checkpoint, target, precision, sha256, image_size)
     if name not in shipped_models():

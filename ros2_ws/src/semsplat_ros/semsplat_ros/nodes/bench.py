@@ -33,7 +33,6 @@ from semsplat_ros.evaluation.speed import (
     BenchPair,
     peak_mib,
     spread,
-    use_threads,
 )
 from semsplat_ros.nodes.demo.processes import enter_own_domain
 from semsplat_ros.nodes.inputs import SIDES
@@ -114,9 +113,13 @@ def bench_node(
     pair: BenchPair, model: str, checkpoint: str, device: str, threads: int, runs: int
 ) -> dict[str, Any]:
     """:func:`time_node` with a model of the zoo and ``peak_mib``; for a process of its own."""
-    use_threads(threads)
     enter_own_domain()
-    parameters = {"model.name": model, "model.checkpoint": checkpoint, "model.device": device}
+    parameters = {
+        "model.name": model,
+        "model.checkpoint": checkpoint,
+        "model.device": device,
+        "model.threads": threads,
+    }
     return {**time_node(pair, runs, parameters), "peak_mib": peak_mib()}
 
 

@@ -29,6 +29,7 @@ def load_from_zoo(settings: Settings) -> SceneModel:
         precision=model.precision,
         sha256=model.sha256,
         image_size=model.image_size,
+        threads=model.threads,
     )
 
 

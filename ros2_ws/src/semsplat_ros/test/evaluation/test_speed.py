@@ -103,11 +103,11 @@ def test_modules_of_an_upstream_network_add_up_to_its_time() -> None:
 
 
 def test_figures_have_the_documented_keys_and_none_for_what_was_not_measured() -> None:
-    common = {"model": "room", "device": "auto", "threads": 2}
-    model = {"device": "cpu", **speed.time_model(perceiver(), pair(), 2), "peak_mib": 10.0}
-    alone = speed.figures(common, model)
+    measured = {"device": "cpu", "threads": 1}
+    model = {**measured, **speed.time_model(perceiver(), pair(), 2), "peak_mib": 10.0}
+    alone = speed.figures("room", model)
     assert set(alone) == KEYS
-    assert alone["device"] == "cpu"
+    assert (alone["device"], alone["threads"]) == ("cpu", 1)
     assert alone["node_ms"] is None
     assert alone["query_p95_ms"] is None
     node = {
@@ -116,7 +116,7 @@ def test_figures_have_the_documented_keys_and_none_for_what_was_not_measured() -
         "query_ms": speed.spread([5.0]),
         "peak_mib": 20.0,
     }
-    both = json.loads(json.dumps(speed.figures(common, model, node)))
+    both = json.loads(json.dumps(speed.figures("room", model, node)))
     assert set(both) == KEYS
     assert (both["query_p95_ms"], both["peak_mib"]) == (5.0, 20.0)
     assert set(both["stages_ms"]) == {*speed.MODEL_STAGES, "fill"}
