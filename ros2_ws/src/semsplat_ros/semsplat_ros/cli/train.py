@@ -38,8 +38,14 @@ def room(
     batch_size: Annotated[int, typer.Option(help="Pairs per step and process.", min=1)] = 6,
     processes: Annotated[int, typer.Option(help="Data-parallel processes here.", min=1)] = 1,
     initial: Annotated[
-        Path | None, typer.Option(help="Weights (.safetensors) to start from.")
+        Path | None, typer.Option(help="Exported weights (.safetensors) to start from.")
     ] = None,
+    rate_scale: Annotated[
+        float, typer.Option(help="Of the learning rates; below 1 to go on from weights.", min=0.0)
+    ] = 1.0,
+    precision: Annotated[
+        str, typer.Option(help="fp32, bf16, or auto: bf16 where the processor computes in it.")
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
 ) -> None:
     """Train; the same command again resumes where the run stopped."""
@@ -50,10 +56,8 @@ def room(
 
     torch.set_num_threads(1 if "WORLD_SIZE" in os.environ else torch.get_num_threads())
     torch.set_flush_denormal(True)
-    from safetensors.torch import load_file
-
     from semsplat_ros.networks.compact import CompactConfig
-    from semsplat_ros.training.room import room_loss
+    from semsplat_ros.training.room import initial_weights, room_loss
     from semsplat_ros.training.trainer import Trainer, TrainingConfig
 
     trainer = Trainer(
@@ -61,10 +65,15 @@ def room(
         out,
         room_loss(data),
         TrainingConfig(
-            batch_size=batch_size, steps=steps, finish_minutes=finish_minutes, seed=seed
+            batch_size=batch_size,
+            steps=steps,
+            finish_minutes=finish_minutes,
+            rate_scale=rate_scale,
+            precision=precision,
+            seed=seed,
         ),
         CompactConfig(),
-        load_file(initial) if initial else None,
+        initial_weights(initial) if initial else None,
     )
     progress = trainer.train(minutes)
     print(f"step {progress.step} of {steps}, {progress.pairs} pairs, {progress.seconds:.0f} s")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 import yaml
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.families.zoo import BANK
 from semsplat_ros.language.minilm import MiniLM
 from semsplat_ros.networks.compact import CompactConfig
 from semsplat_ros.rooms.builder import CLASSES
@@ -18,8 +20,6 @@ from semsplat_ros.training.losses import SEMANTIC_TEMPERATURE, CompactLoss
 from semsplat_ros.training.pairs import PairShards
 
 IMAGE_SIZE = (128, 160)
-BANK = "class_embeddings"
-"""Name of the class bank in the weights file, beside the network's own tensors."""
 
 
 def room_loss(data: Path) -> CompactLoss:
@@ -27,6 +27,11 @@ def room_loss(data: Path) -> CompactLoss:
     things = object_classes(CLASSES)
     weights = class_weights(PairShards(data), things)
     return CompactLoss(class_bank(MiniLM(), CLASSES), weights, things)
+
+
+def initial_weights(path: Path) -> dict[str, Tensor]:
+    """The network's tensors of an exported model as float32, for a run to start from."""
+    return {name: value.float() for name, value in load_file(path).items() if name != BANK}
 
 
 def export_room(run: Path, out: Path) -> list[str]:

@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from semsplat_ros.families.zoo import choose_precision
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
 from semsplat_ros.training.augmentation import augment
 from semsplat_ros.training.losses import CompactLoss
@@ -39,6 +40,11 @@ class TrainingConfig:
     """If > 0, the run also ends, its learning rate at zero, after so many minutes of training."""
     muon_rate: float = 2e-3
     adamw_rate: float = 1.4e-3
+    rate_scale: float = 1.0
+    """Of both learning rates; below 1 to go on from trained weights."""
+    precision: str = "auto"
+    """Of the network: fp32, bf16, or auto for bf16 where the processor computes in it. Weights,
+    losses and the optimiser are float32 always."""
     weight_decay: float = 0.03
     warmup_steps: int = 100
     clip_norm: float = 2.0
@@ -93,6 +99,8 @@ class Trainer:
         if initial is not None:
             self.network.load_state_dict(initial)
         self.network = self.network.to(memory_format=torch.channels_last)
+        precision = choose_precision(training.precision, torch.device("cpu"))
+        self._half = precision is torch.bfloat16
         self.optimizer = MatrixOptimizer(
             self.network, training.muon_rate, training.adamw_rate, training.weight_decay
         )
@@ -148,7 +156,8 @@ class Trainer:
         baseline_known = torch.rand(len(batch)) >= self.training.baseline_drop
         intrinsics_known = torch.rand(len(batch)) >= self.training.intrinsics_drop
         x = inputs(batch, baseline_known, intrinsics_known)
-        prediction = self.model(x.contiguous(memory_format=torch.channels_last))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+            prediction = self.model(x.contiguous(memory_format=torch.channels_last))
         terms = self.loss(self.network, prediction, batch)
         self.network.zero_grad(set_to_none=True)
         self.loss.total(terms).backward()
@@ -163,7 +172,8 @@ class Trainer:
     def _rate(self) -> float:
         """Linear warm-up, then a cosine to one percent."""
         warm = min(1.0, (self.progress.step + 1) / self.training.warmup_steps)
-        return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, self._done))))
+        cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, self._done)))
+        return self.training.rate_scale * warm * cosine
 
     def _update_average(self) -> None:
         decay = min(self.training.ema_decay, (self.progress.step + 1) / (self.progress.step + 20))
