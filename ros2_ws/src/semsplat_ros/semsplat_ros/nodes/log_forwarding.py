@@ -56,6 +56,11 @@ def stop_forwarding(handler: RosHandler) -> None:
     package.propagate = not package.handlers
 
 
+def without_digits(text: str) -> str:
+    """What stays the same of a text whose numbers run."""
+    return "".join(letter for letter in text if not letter.isdigit())
+
+
 class Throttle:
     """Lets a message through when it is new, and repeats of it every few seconds with their
     number.

@@ -7,7 +7,7 @@ here as well.
 """
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
@@ -49,6 +49,7 @@ __all__ = [
     "fill",
     "label_table",
     "relative_pose",
+    "relative_transform",
     "scene_info",
     "to_camera_info",
     "to_duration",
@@ -65,6 +66,8 @@ __all__ = [
     "to_vector",
     "yaw_quaternion",
 ]
+
+RELATIVE_FRAME_SUFFIX = "_semsplat_right"
 
 
 def error(code: ErrorCode, message: str = "") -> ErrorCodeMsg:
@@ -173,3 +176,13 @@ def relative_pose(perception: Perception, header: Header) -> PoseStamped:
     """Pose of the second camera in the first camera's frame, in the unit of the scene."""
     first_from_second = perception.scene.cameras.first_from_view[1].cpu().double().numpy()
     return PoseStamped(header=header, pose=to_pose(first_from_second))
+
+
+def relative_transform(perception: Perception, header: Header) -> TransformStamped:
+    """The same for TF: left camera to ``<left frame>_semsplat_right``."""
+    pose = relative_pose(perception, header).pose
+    child = f"{header.frame_id}{RELATIVE_FRAME_SUFFIX}"
+    message = TransformStamped(header=header, child_frame_id=child)
+    message.transform.translation = to_vector((pose.position.x, pose.position.y, pose.position.z))
+    message.transform.rotation = pose.orientation
+    return message

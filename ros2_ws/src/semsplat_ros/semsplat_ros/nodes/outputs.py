@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's publishers, and what is published when.
 
-All messages of one pair carry one stamp and one frame, those of the left image, so that consumers
-can match them exactly. Nothing is filled that nobody receives.
+All messages of one pair carry one stamp, that of the left image, so that consumers can match them
+exactly. Nothing is filled that nobody receives.
 """
 
-import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
@@ -25,24 +24,20 @@ from semsplat_interfaces.msg import (
     LabelTable,
     ObjectGoal,
     ObjectInstanceArray,
-    SceneInfo,
     SemanticGaussians,
 )
 from semsplat_ros.nodes import messages
-from semsplat_ros.nodes.point_cloud import (
-    cloud_points,
-    instance_cloud,
-    shown,
-    to_cloud,
-    to_gaussians,
-)
+from semsplat_ros.nodes.detections import Detection3DArray
+from semsplat_ros.nodes.notices import Notices
+from semsplat_ros.nodes.pair_messages import PairMessages
+from semsplat_ros.nodes.point_cloud import instance_cloud
 from semsplat_ros.nodes.scene_arrays import SceneArrays
 from semsplat_ros.nodes.settings import Settings
+from semsplat_ros.nodes.snapshot import Snapshot
 from semsplat_ros.nodes.stage_times import StageTimes
-from semsplat_ros.nodes.visuals import overlay, to_markers
-from semsplat_ros.scene import Perception
+from semsplat_ros.nodes.target_frame import Placement, place
+from semsplat_ros.nodes.transforms import Transforms
 
-_logger = logging.getLogger(__name__)
 MIN_MARKER_LIFETIME = 1.0
 """Seconds; markers of a fast camera must not flicker in a slow viewer."""
 
@@ -75,20 +70,9 @@ TOPICS = (
     Topic("query/goal_object", ObjectGoal, latched=True),
     Topic("query/goal", PoseStamped, latched=True),
     Topic("query/points", PointCloud2, latched=True),
+    *([] if Detection3DArray is None else [Topic("detections", Detection3DArray, depth=2)]),
 )
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A processed pair as everybody sees it: swapped in whole, never changed."""
-
-    perception: Perception
-    header: Header
-    info: SceneInfo
-    sequence: int
-    made: float
-    """time.monotonic() when it was swapped in."""
-    stamp_ns: int
+"""``detections`` only where vision_msgs is installed."""
 
 
 def reliable(depth: int, latched: bool = False) -> QoSProfile:
@@ -104,10 +88,12 @@ class Outputs:
     Args:
         node: to publish through; its parameters override each topic's QoS (``qos_overrides.*``).
         times: where the time of filling and publishing is noted.
+        transforms: TF, for target_frame and publish_relative_tf.
     """
 
-    def __init__(self, node: Node, times: StageTimes) -> None:
-        self._times = times
+    def __init__(self, node: Node, times: StageTimes, transforms: Transforms) -> None:
+        self._times, self._transforms = times, transforms
+        self.notices = Notices()
         self._publishers: dict[str, Publisher] = {
             topic.name: node.create_publisher(
                 topic.kind,
@@ -118,7 +104,6 @@ class Outputs:
             for topic in TOPICS
         }
         self._always = {topic.name for topic in TOPICS if topic.always}
-        self._said_no_depth = False
         self._last_pair = float("nan")
         self._period = float("nan")
         self.counts: dict[str, int] = dict.fromkeys(self._publishers, 0)
@@ -140,46 +125,33 @@ class Outputs:
             settings: which outputs are on, opacity and number of points.
         """
         self._note_period(snapshot.made)
-        out = settings.output
-        arrays = SceneArrays(snapshot.perception)
-        header, info, perception = snapshot.header, snapshot.info, snapshot.perception
-        work: list[tuple[str, bool, Callable]] = [
-            ("instances", True, lambda: messages.to_instances(perception, header, info)),
-            ("points", out.points, lambda: self._cloud(arrays, header, settings)),
-            ("masks/left", out.masks, lambda: _mask(arrays.instance_mask(0), header)),
-            ("masks/right", out.masks, lambda: _mask(arrays.instance_mask(1), header)),
-            ("labels/left", out.masks, lambda: _mask(arrays.label_mask(0), header)),
-            ("markers", out.markers, lambda: to_markers(perception, header, self._lifetime())),
-            (
-                "overlay/left",
-                out.overlay,
-                lambda: messages.to_image(overlay(left_rgb, arrays), "rgb8", header),
-            ),
-            (
-                "relative_pose",
-                1 not in perception.scene.cameras.failed,
-                lambda: messages.relative_pose(perception, header),
-            ),
-            (
-                "gaussians",
-                out.gaussians,
-                lambda: to_gaussians(perception, header, info, unselected=out.unselected),
-            ),
-            *self._depth(arrays, header, out.depth),
-        ]
-        self._publish_all([(name, make) for name, enabled, make in work if enabled])
+        placement = self.place(snapshot, settings)
+        pair = PairMessages(snapshot, left_rgb, settings, placement, self._lifetime())
+        self._notice(pair)
+        self._publish_all(pair.makers())
+        if settings.publish_relative_tf and pair.is_metric and pair.has_pose:
+            self._transforms.send(
+                messages.relative_transform(snapshot.perception, snapshot.header)
+            )
+
+    def place(self, snapshot: Snapshot, settings: Settings) -> Placement:
+        """The frame for the objects of a scene, as TF is now."""
+        is_metric = snapshot.perception.scene.scale.is_metric
+        return place(self._transforms, snapshot.header, is_metric, settings.target_frame)
 
     def publish_labels(self, labels: tuple[str, ...], version: int, stamp_ns: int) -> None:
         """Publish the labels in force; latched."""
         self._send("label_table", messages.label_table(labels, version, stamp_ns))
 
-    def publish_goal(self, goal: ObjectGoal, snapshot: Snapshot) -> None:
+    def publish_goal(self, goal: ObjectGoal, snapshot: Snapshot, placement: Placement) -> None:
         """Publish the answer to a query; the pose only if a robot could go there."""
         self._send("query/goal_object", goal)
         if goal.approach_valid:
             self._send("query/goal", goal.approach_pose)
         arrays = SceneArrays(snapshot.perception)
-        self._send("query/points", instance_cloud(arrays, goal.match.instance.id, snapshot.header))
+        points = instance_cloud(arrays, goal.match.instance.id, snapshot.header)
+        placement.move_cloud(points)
+        self._send("query/points", points)
 
     def clear_markers(self, header: Header) -> None:
         """Take all objects out of RViz."""
@@ -189,55 +161,39 @@ class Outputs:
             "markers", MarkerArray(markers=[Marker(header=header, action=Marker.DELETEALL)])
         )
 
-    def _publish_all(self, work: list[tuple[str, Callable]]) -> None:
-        filled, sent = 0.0, 0.0
-        for name, make in work:
-            if name not in self._always and not self._wanted(name):
-                continue
-            start = time.perf_counter()
-            message = make()
-            middle = time.perf_counter()
-            self._send(name, message)
-            filled += middle - start
-            sent += time.perf_counter() - middle
-        self._times.add("fill", filled * 1e3)
-        self._times.add("publish", sent * 1e3)
+    def _publish_all(self, makers: dict[str, Callable[[], Any]]) -> None:
+        # First all are filled, then all are sent: who receives the first one would else take the
+        # processor from filling the next.
+        with self._times.measure("fill"):
+            wanted = [name for name in makers if name in self._always or self._wanted(name)]
+            ready = [(name, makers[name]()) for name in wanted]
+        with self._times.measure("publish"):
+            for name, message in ready:
+                self._send(name, message)
 
     def _send(self, name: str, message) -> None:
         self._publishers[name].publish(message)
         self.counts[name] += 1
 
     def _wanted(self, name: str) -> bool:
-        return self._publishers[name].get_subscription_count() > 0
+        publisher = self._publishers.get(name)
+        return publisher is not None and publisher.get_subscription_count() > 0
 
-    def _cloud(self, arrays: SceneArrays, header: Header, settings: Settings) -> PointCloud2:
-        indices = shown(arrays, settings.output.min_opacity, settings.output.max_points)
-        return to_cloud(cloud_points(arrays, indices), header)
-
-    def _depth(
-        self, arrays: SceneArrays, header: Header, enabled: bool
-    ) -> list[tuple[str, bool, Callable]]:
-        if not arrays.perception.scene.scale.is_metric:
-            if enabled and not self._said_no_depth:
-                _logger.warning(
-                    "depth/image is not published: positions are not in metres; "
-                    "set scale.baseline or publish CameraInfo with P"
-                )
-            self._said_no_depth = True
-            return []
-        self._said_no_depth = False
-        return [
-            (
-                "depth/image",
-                enabled,
-                lambda: messages.to_image(arrays.depth_image(), "32FC1", header),
-            ),
-            (
-                "depth/camera_info",
-                enabled,
-                lambda: messages.to_camera_info(arrays.perception, header),
-            ),
-        ]
+    def _notice(self, pair: PairMessages) -> None:
+        """Say what users may miss."""
+        scale = ""
+        if not pair.is_metric:
+            scale = (
+                "positions are not in metres: no depth/image, no approach goals; "
+                "set scale.baseline or publish CameraInfo with P"
+            )
+        self.notices.set("scale", scale)
+        target, problem = pair.settings.target_frame, pair.placement.problem
+        frame = ""
+        if target and problem is not None:
+            here = pair.snapshot.header.frame_id
+            frame = f"objects stay in {here!r}, not in target_frame: {problem.message}"
+        self.notices.set("target_frame", frame)
 
     def _note_period(self, now: float) -> None:
         self._period, self._last_pair = now - self._last_pair, now
@@ -246,7 +202,3 @@ class Outputs:
         """Two periods of the pairs, so that markers outlive one lost pair."""
         period = self._period if np.isfinite(self._period) else MIN_MARKER_LIFETIME
         return max(2.0 * period, MIN_MARKER_LIFETIME)
-
-
-def _mask(pixels: np.ndarray, header: Header) -> Image:
-    return messages.to_image(pixels, "16UC1", header)

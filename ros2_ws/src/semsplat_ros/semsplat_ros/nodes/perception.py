@@ -61,13 +61,11 @@ class PerceptionNode(SafeLifecycleNode):
         self.guard = Guard()
         self.times = StageTimes()
         self.transforms = Transforms(self)
-        self.outputs = Outputs(self, self.times)
+        self.outputs = Outputs(self, self.times, self.transforms)
         self.pipeline = Pipeline(self.outputs, self.times, self.settings, self.now_ns)
         self.worker = Worker(self.pipeline.process)
         self.control = Control(self)
-        self.services_offered = Services(
-            self.control, self.pipeline, self.outputs, self.transforms
-        )
+        self.services_offered = Services(self.control, self.pipeline, self.outputs)
         self.services_offered.offer(self, self.guard)
         self.inputs: Inputs | None = None
         self.pairs: PairGuard | None = None
@@ -98,6 +96,8 @@ class PerceptionNode(SafeLifecycleNode):
         try:
             if settings.target_frame:
                 self.transforms.listen()
+            if settings.publish_relative_tf:
+                self.transforms.prepare_to_send()
             self.inputs = Inputs(
                 self, self.guard, self._input_group, settings.input.image_transport
             )
@@ -120,6 +120,7 @@ class PerceptionNode(SafeLifecycleNode):
         self.pipeline.rig_reader = RigReader(rectified, self.transforms)
         self.pipeline.forget()
         self.pipeline.failures.reset()
+        self.outputs.notices.clear()
         self.control.paused, self._applied = False, None
         self._apply_live_settings()
         self.inputs.open(self.pairs, self.pipeline.rig_reader)

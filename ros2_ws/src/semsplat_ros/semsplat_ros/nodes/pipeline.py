@@ -16,10 +16,11 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.failures import Failures
 from semsplat_ros.nodes.images import decode
 from semsplat_ros.nodes.messages import scene_info
-from semsplat_ros.nodes.outputs import Outputs, Snapshot
+from semsplat_ros.nodes.outputs import Outputs
 from semsplat_ros.nodes.pair_slot import ImagePair
 from semsplat_ros.nodes.rig import Rig, RigReader
 from semsplat_ros.nodes.settings import Settings
+from semsplat_ros.nodes.snapshot import Snapshot
 from semsplat_ros.nodes.stage_times import StageTimes
 from semsplat_ros.objects.clustering import ClusterSettings
 from semsplat_ros.objects.instances import SegmentationSettings

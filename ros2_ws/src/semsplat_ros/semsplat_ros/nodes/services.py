@@ -24,11 +24,11 @@ from semsplat_ros.nodes import messages
 from semsplat_ros.nodes.control import Control
 from semsplat_ros.nodes.goal_messages import object_goal
 from semsplat_ros.nodes.guards import Guard
-from semsplat_ros.nodes.outputs import Outputs, Snapshot
+from semsplat_ros.nodes.outputs import Outputs
 from semsplat_ros.nodes.pipeline import Pipeline
 from semsplat_ros.nodes.point_cloud import instance_cloud
 from semsplat_ros.nodes.scene_arrays import SceneArrays
-from semsplat_ros.nodes.transforms import Transforms
+from semsplat_ros.nodes.snapshot import Snapshot
 from semsplat_ros.nodes.vocabulary import changed_labels
 
 SERVICES = {
@@ -110,14 +110,10 @@ class Services:
         control: asks the node.
         pipeline: holds the scene and the model.
         outputs: publishes goals and labels.
-        transforms: for goals.
     """
 
-    def __init__(
-        self, control: Control, pipeline: Pipeline, outputs: Outputs, transforms: Transforms
-    ) -> None:
-        self._control, self._pipeline = control, pipeline
-        self._outputs, self._transforms = outputs, transforms
+    def __init__(self, control: Control, pipeline: Pipeline, outputs: Outputs) -> None:
+        self._control, self._pipeline, self._outputs = control, pipeline, outputs
         self._vocabulary_lock = threading.Lock()
         self.pending = Pending()
         self.answered = 0
@@ -155,16 +151,18 @@ class Services:
                 settings.query.max_chars,
                 settings.query.adaptive_threshold,
             )
-        response.header, response.info = snapshot.header, snapshot.info
+        placement = self._outputs.place(snapshot, settings)
+        response.header, response.info = placement.header, snapshot.info
         response.concept = messages.clean_string(result.concept)
         response.matches = [messages.to_match(match) for match in result.matches]
+        placement.move_instances(match.instance for match in response.matches)
         if not result.found:
             response.error = messages.error(ErrorCode.NOT_FOUND, result.message)
         else:
             response.error = messages.error(ErrorCode.OK, result.message)
-            response.goal = object_goal(snapshot, result, settings, self._transforms)
+            response.goal = object_goal(snapshot, result, settings, placement)
             if request.publish_goal:
-                self._outputs.publish_goal(response.goal, snapshot)
+                self._outputs.publish_goal(response.goal, snapshot, placement)
         self.answered += 1
         return response
 
@@ -180,6 +178,9 @@ class Services:
                 response.instance = messages.to_instance(instance)
                 arrays = SceneArrays(snapshot.perception)
                 response.points = instance_cloud(arrays, wanted, snapshot.header)
+                placement = self._outputs.place(snapshot, self._control.settings())
+                placement.move_instances([response.instance])
+                placement.move_cloud(response.points)
                 return response
         raise SemsplatError(
             ErrorCode.NOT_FOUND,

@@ -96,6 +96,13 @@ class ModelSettings:
         unit="px",
         check=_is_image_size,
     )
+    threads: int = _parameter(
+        0,
+        "Threads that the network computes with on a CPU; 0 = half of the cores for shipped "
+        "models, all for the others.",
+        low=0,
+        high=256,
+    )
     warmup: bool = _parameter(True, "Run the model once while configuring.")
 
 
@@ -316,8 +323,15 @@ class Settings:
     scale: ScaleSettings = field(default_factory=ScaleSettings)
     target_frame: str = _parameter(
         "",
-        "Frame in which a robot drives, for example map: approach goals are given in it. Empty = "
-        "no approach goals (query/goal), only places in the left image's frame. Needs tf2_ros.",
+        "Frame with z up in which a robot drives, for example map: points, instances, markers, "
+        "detections and answers are given in it where TF reaches it at the stamp of the pair, and "
+        "only then there are approach goals (query/goal). Empty = the left image's frame. Needs "
+        "tf2_ros.",
+    )
+    publish_relative_tf: bool = _parameter(
+        False,
+        "Broadcast the estimated pose of the right camera as the frame "
+        "<left frame>_semsplat_right, if positions are in metres. Needs tf2_ros.",
     )
     output: OutputSettings = field(default_factory=OutputSettings)
     semantics: SemanticsSettings = field(default_factory=SemanticsSettings)

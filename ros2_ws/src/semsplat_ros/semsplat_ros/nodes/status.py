@@ -17,6 +17,7 @@ from semsplat_ros.errors import SemsplatError
 from semsplat_ros.nodes import messages
 from semsplat_ros.nodes.failures import Fault
 from semsplat_ros.nodes.inputs import Concern
+from semsplat_ros.nodes.log_forwarding import without_digits
 from semsplat_ros.nodes.pair_streams import PairCounters, StreamCounters
 from semsplat_ros.nodes.stage_times import percentile
 
@@ -53,6 +54,8 @@ class Facts:
     """What was read of the cameras' calibration."""
     warning: str = ""
     """Something about the calibration that a person should look at."""
+    notices: tuple[str, ...] = ()
+    """What is wrong with the outputs although pairs are processed."""
     counters: PairCounters | None = None
     processed: int = 0
     rate: float = 0.0
@@ -88,6 +91,8 @@ def headline(facts: Facts) -> str:
         return concern.text
     if facts.last_error is not None:
         return str(facts.last_error)
+    if facts.notices and facts.processed:
+        return facts.notices[0]
     return "processing pairs" if facts.processed else "waiting for the first pair"
 
 
@@ -115,8 +120,7 @@ def node_status(facts: Facts, header: Header) -> NodeStatus:
 
 def significant(status: NodeStatus) -> tuple:
     """What makes a status worth publishing at once: everything but numbers that run."""
-    text = "".join(letter for letter in status.message if not letter.isdigit())
-    return status.state, text, status.last_error.code
+    return status.state, without_digits(status.message), status.last_error.code
 
 
 def diagnostics(facts: Facts, header: Header) -> DiagnosticArray:
@@ -202,7 +206,9 @@ def _outputs(facts: Facts) -> DiagnosticStatus:
     values: dict[str, object] = {}
     for topic, count in facts.published.items():
         values[topic] = f"{count} messages, {facts.subscribers.get(topic, 0)} subscribers"
-    return _status("outputs", OK, "published when somebody subscribes", values, facts)
+    level = WARN if facts.notices else OK
+    text = "; ".join(facts.notices) or "published when somebody subscribes"
+    return _status("outputs", level, text, values, facts)
 
 
 def _queries(facts: Facts) -> DiagnosticStatus:

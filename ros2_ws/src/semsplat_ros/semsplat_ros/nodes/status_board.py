@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 
 from semsplat_interfaces.msg import NodeStatus
 from semsplat_ros.nodes.inputs import Concern
+from semsplat_ros.nodes.log_forwarding import without_digits
 from semsplat_ros.nodes.messages import to_header
 from semsplat_ros.nodes.outputs import reliable
 from semsplat_ros.nodes.status import Facts, diagnostics, node_status, significant
@@ -88,6 +89,7 @@ class StatusBoard:
             oddities=pipeline.oddities,
             notes={} if rig is None else dict(rig.notes),
             warning="" if rig is None else rig.warning,
+            notices=node.outputs.notices.texts(),
             counters=None if pairs is None else pairs.counters,
             processed=pipeline.processed_total,
             rate=pipeline.rate(),
@@ -121,7 +123,7 @@ class StatusBoard:
         if node.get_parameter("use_sim_time").value and node.now_ns() == 0:
             concerns = (Concern("waiting for /clock (use_sim_time is set)"), *concerns)
         for concern in concerns:
-            key = "".join(letter for letter in concern.text if not letter.isdigit())
+            key = without_digits(concern.text)
             if now - self._logged.get(key, float("-inf")) >= CONCERN_LOG_PERIOD_S:
                 self._logged[key] = now
                 _logger.log(logging.ERROR if concern.is_error else logging.WARNING, concern.text)
