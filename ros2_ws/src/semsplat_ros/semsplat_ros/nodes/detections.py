@@ -13,7 +13,9 @@ except ImportError:
 
 
 def to_detections(instances: ObjectInstanceArray) -> Any:
-    """The same objects, boxes and frame; an object without a label has no hypothesis.
+    """The same objects, boxes, order and frame; an object without a label has no hypothesis.
+
+    ``id`` is that of a track, as vision_msgs has it, so it is empty without tracking.
 
     Args:
         instances: as published on the topic ``instances``.
@@ -24,7 +26,7 @@ def to_detections(instances: ObjectInstanceArray) -> Any:
 
 
 def _detection(instance: ObjectInstance, instances: ObjectInstanceArray) -> Any:
-    detection = Detection3D(header=instances.header, id=str(instance.id))
+    detection = Detection3D(header=instances.header, id=instance.track_id)
     detection.bbox.center = instance.box_center
     detection.bbox.size = instance.box_size
     if instance.label:
