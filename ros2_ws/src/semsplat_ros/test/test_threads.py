@@ -3,11 +3,18 @@
 """Defaults for sharing the processor: real cores, limits of containers, the user's own choice."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from semsplat_ros.threads import network_threads, share_processor, usable_cores
+from semsplat_ros.threads import (
+    TURN_S,
+    network_threads,
+    share_processor,
+    take_turns_often,
+    usable_cores,
+)
 
 ALLOWED = sorted(os.sched_getaffinity(0))
 
@@ -62,3 +69,13 @@ def test_small_networks_leave_half_of_the_cores(monkeypatch: pytest.MonkeyPatch)
     assert (network_threads(small=True), network_threads(small=False)) == (2, 2)
     monkeypatch.setattr("semsplat_ros.threads.usable_cores", lambda: 1)
     assert network_threads(small=True) == 1
+
+
+def test_threads_take_turns_more_often_than_by_default() -> None:
+    before = sys.getswitchinterval()
+    try:
+        take_turns_often()
+        assert sys.getswitchinterval() == pytest.approx(TURN_S)
+        assert TURN_S < 0.005
+    finally:
+        sys.setswitchinterval(before)

@@ -40,6 +40,7 @@ from semsplat_ros.nodes.messages import to_header, to_image
 from semsplat_ros.nodes.perception import PerceptionNode
 from semsplat_ros.nodes.process import NUM_THREADS
 from semsplat_ros.nodes.simulated_camera import FRAMES, to_calibration
+from semsplat_ros.threads import take_turns_often
 
 LISTENED: dict[str, type] = {
     "points": PointCloud2,
@@ -114,6 +115,7 @@ def bench_node(
 ) -> dict[str, Any]:
     """:func:`time_node` with a model of the zoo and ``peak_mib``; for a process of its own."""
     enter_own_domain()
+    take_turns_often()  # as the node's own process does
     parameters = {
         "model.name": model,
         "model.checkpoint": checkpoint,

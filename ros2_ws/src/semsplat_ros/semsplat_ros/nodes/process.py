@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn, Protocol, runtime_checkable
 
-from semsplat_ros.threads import share_processor
+from semsplat_ros.threads import share_processor, take_turns_often
 
 EXIT_BAD_START = 2
 CLOSE_TIMEOUT_S = 2.5
@@ -57,6 +57,7 @@ def perception_node() -> NoReturn:
     """Entry point: signals count from the first moment, before the slow imports."""
     signals = StopSignals()
     share_processor()
+    take_turns_often()
     from semsplat_ros.nodes.perception import PerceptionNode
 
     leave(run(PerceptionNode, signals=signals))

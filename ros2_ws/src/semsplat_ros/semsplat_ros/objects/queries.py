@@ -85,12 +85,15 @@ def pool_scores(
     ones.
     """
     inside = np.flatnonzero(group > 0)
-    # One key for both: by group, inside a group from the highest score (0..1) down.
-    order = inside[np.argsort(2.0 * group[inside] - score[inside], kind="stable")]
+    # Numbers of 16 bits are sorted in a tenth of the time.
+    narrow = np.uint16 if count < 1 << 16 else np.int64
+    order = inside[np.argsort(group[inside].astype(narrow), kind="stable")]
     ends = np.cumsum(np.bincount(group[inside], minlength=count + 1))
     pooled = np.zeros(count)
     for i in range(count):
-        half = order[ends[i] : ends[i] + -(-(ends[i + 1] - ends[i]) // 2)]
-        if len(half):
+        mine = order[ends[i] : ends[i + 1]]
+        lower = len(mine) // 2
+        if len(mine):
+            half = mine[np.argpartition(score[mine], lower)[lower:]]
             pooled[i] = np.average(score[half], weights=weight[half])
     return pooled.clip(0.0, 1.0)
