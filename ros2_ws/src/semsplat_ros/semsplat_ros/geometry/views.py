@@ -1,11 +1,12 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of any size to the views that a model takes: central crop, area resize, intrinsics
-with them."""
+"""Pictures of any size to the views that a model takes and back: central crop, area resize,
+intrinsics with them."""
 
+import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
@@ -31,6 +32,20 @@ def central_crop(height: int, width: int, network_height: int, network_width: in
         network_height=network_height,
         network_width=network_width,
     )
+
+
+def original_picture(
+    network_image: Shaped[np.ndarray, "h w"], crop: Crop, empty: float = 0
+) -> Shaped[np.ndarray, "hh ww"]:
+    """A map of the network image in its original picture; `empty` outside the crop.
+
+    By the nearest pixel, so that numbers of objects stay numbers of objects.
+    """
+    out = np.full((crop.original_height, crop.original_width), empty, network_image.dtype)
+    out[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width] = cv2.resize(
+        network_image, (crop.width, crop.height), interpolation=cv2.INTER_NEAREST_EXACT
+    )
+    return out
 
 
 def prepare_views(

@@ -7,10 +7,10 @@ Several outputs need the same arrays (cloud, masks, depth); what nobody asks for
 
 from functools import cached_property
 
-import cv2
 import numpy as np
 import torch
 
+from semsplat_ros.geometry.views import original_picture
 from semsplat_ros.scene import Perception
 
 SH_C0 = 0.28209479177387814
@@ -77,20 +77,10 @@ class SceneArrays:
         return out.reshape(height, width)
 
     def original(self, values: np.ndarray, view: int, empty: float = 0) -> np.ndarray:
-        """Values [n] of the Gaussians of one view in that view's original image [H, W].
-
-        Nearest neighbour, so numbers of objects stay numbers of objects; outside the network's
-        crop, and where no Gaussian is, `empty`.
-        """
+        """Values [n] of the Gaussians of one view in that view's original image [H, W]; `empty`
+        outside the network's crop and where no Gaussian is."""
         crop = self.perception.scene.crops[view]
-        size = (crop.original_height, crop.original_width)
-        out = np.full(size, empty, values.dtype)
-        part = out[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-        small = self.pixel_map(values, view, empty)
-        part[:] = cv2.resize(
-            small, (crop.width, crop.height), interpolation=cv2.INTER_NEAREST_EXACT
-        )
-        return out
+        return original_picture(self.pixel_map(values, view, empty), crop, empty)
 
     def instance_mask(self, view: int) -> np.ndarray:
         """[H, W] uint16 in the original image: ObjectInstance.id, 0 = none; ids above 65535 become

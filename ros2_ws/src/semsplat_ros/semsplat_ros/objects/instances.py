@@ -5,7 +5,6 @@ picture."""
 
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped, UInt16
@@ -13,6 +12,7 @@ from numpy import ndarray
 from scipy import ndimage
 from torch import Tensor
 
+from semsplat_ros.geometry.views import original_picture
 from semsplat_ros.objects.cells import Cells, numpy_of
 from semsplat_ros.objects.clustering import ClusterSettings, cluster
 from semsplat_ros.objects.labels import best_labels, group_means
@@ -100,16 +100,10 @@ def label_map(perception: Perception, view: int) -> UInt16[ndarray, "hh ww"]:
 
 
 def _original_map(scene: SemanticScene, values: Int[Tensor, " n"], view: int) -> ndarray:
-    height, width = scene.image_size
-    g, crop = scene.gaussians, scene.crops[view]
-    mine = numpy_of(g.view) == view
-    small = np.zeros(height * width, np.uint16)
-    small[numpy_of(g.pixel)[mine]] = numpy_of(values)[mine]
-    out = np.zeros((crop.original_height, crop.original_width), np.uint16)
-    out[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width] = cv2.resize(
-        small.reshape(height, width), (crop.width, crop.height), interpolation=cv2.INTER_NEAREST
+    here = values.to(scene.gaussians.view.device)
+    return original_picture(
+        numpy_of(scene.pixel_map(here, view)).astype(np.uint16), scene.crops[view]
     )
-    return out
 
 
 def _features(
