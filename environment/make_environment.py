@@ -31,7 +31,7 @@ DISK_GIB_CPU, DISK_GIB_GPU = 4.0, 12.0
 _NETWORK = re.compile(
     r"NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|ReadTimeout|"
     r"Network is unreachable|Connection refused|Could not resolve|ProxyError|SSLError|"
-    r"Failed to establish|from versions: none"
+    r"Failed to establish|Temporary failure resolving|from versions: none"
 )
 
 _ODD_IN_PATH = re.compile(r"[\s:;'\"`$&|<>()\[\]{}*?!#\\^]")
@@ -181,7 +181,8 @@ def _check_machine(prefix: Path | None) -> None:
         return
     packages = sorted({package for brought in missing.values() for package in brought})
     what, names = ", ".join(missing), " ".join(packages)
-    root = system.become_root() if shutil.which("apt-get") else None
+    purpose = f"semsplat: missing: {what}; sudo asks for your password to install it with apt"
+    root = system.become_root(purpose) if shutil.which("apt-get") else None
     if root is None:
         raise SetupError(f"missing: {what}; install with: sudo apt install {names}")
     print(f"semsplat: installing what is missing ({what}) with apt: {names}", flush=True)
@@ -194,8 +195,11 @@ def _check_machine(prefix: Path | None) -> None:
             LOG,
         )
     except CommandFailed as error:
+        fault = "apt could not reach its servers; connect and run again, or"
+        if not _NETWORK.search(error.output):
+            fault = "apt failed;"
         raise SetupError(
-            f"apt failed (see {LOG}); run by hand: sudo apt install {names}"
+            f"{fault} run by hand: sudo apt install {names} (all of it: {LOG})"
         ) from error
     if still := system.missing_tools():
         raise SetupError(f"still missing after apt: {', '.join(still)} (see {LOG})")

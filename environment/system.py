@@ -32,7 +32,7 @@ def ros_prefix(env: Mapping[str, str], root: Path) -> Path | None:
 
 _ROS_PACKAGES = (
     *("ament_cmake", "diagnostic_msgs", "message_filters", "rosidl_default_generators"),
-    *("sensor_msgs_py", "std_srvs", "tf2_msgs", "tf2_ros_py", "visualization_msgs"),
+    *("sensor_msgs_py", "std_srvs", "tf2_ros_py", "visualization_msgs"),
 )
 """What semsplat takes of an installed ROS beside rclpy; the smallest images of ROS lack some."""
 
@@ -98,16 +98,23 @@ def has_nvidia_gpu() -> bool:
     return windows_linux or any(Path("/dev").glob("nvidia[0-9]*"))
 
 
-def become_root() -> list[str] | None:
-    """The words to put before a command that needs root; None where nobody may be root."""
+def become_root(purpose: str) -> list[str] | None:
+    """The words to put before a command that needs root; None where nobody may be root.
+
+    Where sudo wants a password it is asked for here, after `purpose` was said: later the question
+    would be lost under the line that shows progress.
+    """
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") is None:
         return None
-    if sys.stdin.isatty():
-        return ["sudo"]
     silent = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
-    return ["sudo", "-n"] if silent.returncode == 0 else None
+    if silent.returncode == 0:
+        return ["sudo", "-n"]
+    if not sys.stdin.isatty():
+        return None
+    print(purpose, flush=True)
+    return ["sudo"] if subprocess.run(["sudo", "-v"], check=False).returncode == 0 else None
 
 
 def wheels_fault() -> str:

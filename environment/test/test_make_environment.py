@@ -153,7 +153,7 @@ def test_missing_system_packages_are_named_in_one_line(
 ) -> None:
     missing = {"a C++ compiler": ["build-essential"], "Mesa's EGL": ["libegl1", "libgl1"]}
     monkeypatch.setattr(system, "missing_tools", lambda: missing)
-    monkeypatch.setattr(system, "become_root", lambda: None)
+    monkeypatch.setattr(system, "become_root", lambda purpose: None)
     assert make_environment.main() == 1
     line = capsys.readouterr().err.strip()
     assert line == (
@@ -168,12 +168,64 @@ def test_missing_system_packages_are_installed_by_root_and_announced(
 ) -> None:
     answers = [{"a C++ compiler": ["build-essential"]}, {}]
     monkeypatch.setattr(system, "missing_tools", lambda: answers.pop(0))
-    monkeypatch.setattr(system, "become_root", lambda: ["sudo", "-n"])
+    monkeypatch.setattr(system, "become_root", lambda purpose: ["sudo", "-n"])
     monkeypatch.setattr(make_environment.shutil, "which", lambda name: f"/usr/bin/{name}")
     assert make_environment.main() == 0
     assert commands[0] == "sudo -n apt-get update"
     assert commands[1].startswith("sudo -n env") and commands[1].endswith(" build-essential")
     assert "installing what is missing (a C++ compiler)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("E: Failed to fetch http://d/ Temporary failure resolving 'd'", "could not reach its"),
+        ("E: Unable to locate package python3-venv", "apt failed"),
+    ],
+)
+def test_apt_that_fails_is_told_with_the_cure(
+    tree: Path,
+    commands: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    output: str,
+    said: str,
+) -> None:
+    def fail(title: str, command: Sequence[str], *_: object) -> None:
+        raise CommandFailed(command, output)
+
+    monkeypatch.setattr(make_environment, "run", fail)
+    monkeypatch.setattr(system, "missing_tools", lambda: {"the headers": ["python3-dev"]})
+    monkeypatch.setattr(system, "become_root", lambda purpose: [])
+    monkeypatch.setattr(make_environment.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert make_environment.main() == 1
+    line = capsys.readouterr().err.strip()
+    assert line.startswith("semsplat: apt") and said in line
+    assert "sudo apt install python3-dev" in line
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_sudo_asks_for_the_password_after_the_reason_and_before_any_progress(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, right: bool
+) -> None:
+    class Done:
+        def __init__(self, returncode: int) -> None:
+            self.returncode = returncode
+
+    def sudo(command: list[str], **_: object) -> Done:
+        if command == ["sudo", "-n", "true"]:
+            return Done(1)
+        assert command == ["sudo", "-v"]
+        assert capsys.readouterr().out == "the reason\n"
+        return Done(0 if right else 1)
+
+    monkeypatch.setattr(system.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(system.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(system.subprocess, "run", sudo)
+    monkeypatch.setattr(system.sys.stdin, "isatty", lambda: True, raising=False)
+    assert system.become_root("the reason") == (["sudo"] if right else None)
+    monkeypatch.setattr(system.sys.stdin, "isatty", lambda: False, raising=False)
+    assert system.become_root("the reason") is None
 
 
 def test_the_tools_of_a_bare_machine_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +303,7 @@ def test_parts_that_a_small_ros_lacks_are_named(
     assert missing_ros_packages(both, jazzy) == []
     assert missing_ros_packages({}, jazzy) == ["ros-jazzy-ament-cmake"]
     monkeypatch.setattr(system, "missing_ros_packages", missing_ros_packages)
-    monkeypatch.setattr(system, "become_root", lambda: None)
+    monkeypatch.setattr(system, "become_root", lambda purpose: None)
     monkeypatch.setenv("AMENT_PREFIX_PATH", str(jazzy))
     with pytest.raises(SetupError, match="parts of ROS 2; .*apt install ros-jazzy-ament-cmake"):
         make_environment._check_machine(jazzy)
