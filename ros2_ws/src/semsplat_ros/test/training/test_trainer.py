@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from semsplat_ros.errors import SemsplatError
 from semsplat_ros.networks.compact import CompactConfig
 from semsplat_ros.training.losses import CompactLoss
 from semsplat_ros.training.trainer import Trainer, TrainingConfig
@@ -64,6 +65,24 @@ def test_minutes_anneal_the_run(tmp_path: Path) -> None:
     progress = trainer.train()
     assert progress.seconds >= 3.0
     assert trainer._rate() == pytest.approx(0.01, abs=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_rates_are_scaled_in_every_precision(tmp_path: Path, precision: str) -> None:
+    trainer = make(tmp_path, 3, rate_scale=0.0, precision=precision)
+    before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
+    assert trainer.train().step == 3
+    for name, value in trainer.network.state_dict().items():
+        assert torch.equal(value, before[name]), "a rate of zero moves nothing"
+    moved = make(tmp_path, 6, rate_scale=0.5, precision=precision)
+    moved.train()
+    assert any(not torch.equal(v, before[k]) for k, v in moved.network.state_dict().items())
+    assert all(v.dtype is torch.float32 for v in moved.network.state_dict().values())
+
+
+def test_unknown_precision_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(SemsplatError, match="fp8"):
+        make(tmp_path, 1, precision="fp8")
 
 
 SCRIPT = """
