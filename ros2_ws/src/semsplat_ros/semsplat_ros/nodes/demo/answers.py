@@ -4,6 +4,9 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from geometry_msgs.msg import Point
+
 from semsplat_interfaces.msg import SceneInfo
 from semsplat_interfaces.srv import Query
 from semsplat_ros.errors import ErrorCode
@@ -22,6 +25,8 @@ class Answer:
     """From the call to the answer, as a client sees it."""
     truth: list[dict] = field(default_factory=list)
     """What the simulator says, see :func:`semsplat_ros.rooms.truth.truth_for`."""
+    left_from_answer: np.ndarray = field(default_factory=lambda: np.eye(4))
+    """[4, 4] to the left camera from the frame that the node answered in, its target_frame."""
 
     @property
     def error(self) -> ErrorCode:
@@ -52,12 +57,11 @@ class Answer:
     @property
     def center(self) -> Triple:
         """Centre of the best candidate's box."""
-        point = self.response.matches[0].instance.box_center.position
-        return float(point.x), float(point.y), float(point.z)
+        return self._seen_from_left(self.response.matches[0].instance.box_center.position)
 
     @property
     def size(self) -> Triple:
-        """Full size of the best candidate's box."""
+        """Full size of the best candidate's box, along the left camera's axes."""
         size = self.response.matches[0].instance.box_size
         return float(size.x), float(size.y), float(size.z)
 
@@ -91,18 +95,22 @@ class Answer:
 
     def as_json(self) -> dict:
         """One entry of "queries"; places are null if nothing was found."""
-        goal = self.response.goal.object_pose.position
+        goal = self.response.goal.object_pose
         return {
             "text": self.text,
             "concept": self.response.concept,
             "error": self.error.name,
             "score": self.score,
-            "position": [float(goal.x), float(goal.y), float(goal.z)] if self.found else None,
+            "position": list(self._seen_from_left(goal.position)) if self.found else None,
             "box_center": list(self.center) if self.found else None,
             "box_size": list(self.size) if self.found else None,
             "latency_ms": self.latency_ms,
             "truth": self.truth,
         }
+
+    def _seen_from_left(self, point: Point) -> Triple:
+        x, y, z = self.left_from_answer[:3] @ (point.x, point.y, point.z, 1.0)
+        return float(x), float(y), float(z)
 
 
 def as_json(seed: int, setup_s: float, answers: list[Answer]) -> dict:

@@ -150,7 +150,8 @@ class Demo:
             moment = session.moment(stamp)
             if moment is not None:
                 truth = self._truth.of(answer.concept, moment.world_from_left)
-                return Answer(text, response, latency, truth), moment
+                left_from_answer = moment.left_from(response.header.frame_id)
+                return Answer(text, response, latency, truth, left_from_answer), moment
         raise SemsplatError(
             ErrorCode.TIMEOUT,
             f"{text!r} was answered {_ATTEMPTS} times from scenes of which messages were lost; "

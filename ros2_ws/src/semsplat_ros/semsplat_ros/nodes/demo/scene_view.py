@@ -61,13 +61,14 @@ def view_of(answered: list[tuple[Answer, Moment]], seed: int) -> SceneView:
     messages = answered[0][1].messages
     info = messages["left/camera_info"]
     points, colours = _points(messages["points"])
+    to_left = answered[0][1].left_from(messages["points"].header.frame_id)
     return SceneView(
         seed=seed,
         left=decode(messages["left/image_raw"], MAX_PIXELS),
         right=decode(messages["right/image_raw"], MAX_PIXELS),
         mask=_mask(messages["masks/left"]),
         instances={i.id: (i.label, i.label_id) for i in messages["instances"].instances},
-        points=points,
+        points=points @ to_left[:3, :3].T + to_left[:3, 3],
         colours=colours,
         focal_share=info.width / 2 / info.k[0],
         world_from_left=answered[0][1].world_from_left,

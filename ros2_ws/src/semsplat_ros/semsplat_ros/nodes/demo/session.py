@@ -53,6 +53,11 @@ class Moment:
         """True pose [4, 4] of the left camera in the room."""
         return matrix_of(self.messages["camera_pose"].pose)
 
+    def left_from(self, frame: str) -> np.ndarray:
+        """The left camera's optical frame from a message's frame, the room's or its own [4, 4]."""
+        pose = self.messages["camera_pose"]
+        return np.linalg.inv(matrix_of(pose.pose)) if frame == pose.header.frame_id else np.eye(4)
+
 
 class DemoSession:
     """A node in a thread. Methods are for the main thread; :meth:`close` when done."""

@@ -1,7 +1,9 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from semsplat_interfaces.msg import SceneInfo
@@ -28,6 +30,17 @@ def test_sentence_of_what_was_found():
     assert answered(ErrorCode.OK).sentence() == expected
     other = answered(ErrorCode.OK, center=(0.1, 0.2, 1.0))
     assert "0.10 m right, 0.20 m down" in other.sentence()
+
+
+def test_places_in_the_nodes_target_frame_are_seen_from_the_camera():
+    # The camera stands at (5, 0, 1) of the room and looks along its x axis.
+    left_from_room = np.array([[0, -1, 0, 0], [0, 0, -1, 1], [1, 0, 0, -5], [0, 0, 0, 1.0]])
+    seen = answered(ErrorCode.OK, center=(7.31, 0.42, 1.45))
+    answer = dataclasses.replace(seen, left_from_answer=left_from_room)
+    assert answer.sentence().startswith("chair: 2.31 m ahead, 0.42 m left, 0.45 m up")
+    assert answer.as_json()["position"] == pytest.approx([-0.42, -0.45, 2.31])
+    assert answer.as_json()["box_center"] == pytest.approx([-0.42, -0.45, 2.31])
+    assert answer.as_json()["box_size"] == pytest.approx([0.5, 1.0, 0.6])
 
 
 def test_places_without_metres_say_so():
