@@ -55,8 +55,9 @@ class RigReading:
 
     baseline: float | None
     """Metres between the cameras, > 0; None if unknown."""
-    rectified: bool
-    """True if points keep their row and the second camera is at +x of the first."""
+    rectified: bool | None
+    """True if points keep their row and, as far as P says, the second camera is at +x of the
+    first; None if there is no P that could say it."""
     reason: str
     """Where the baseline came from, or why there is none; why the pair is not rectified."""
     swapped: bool = False
@@ -78,6 +79,15 @@ def scene_from_ros(intrinsics: Matrix) -> Matrix:
 def ros_from_scene(intrinsics: Matrix) -> Matrix:
     """Intrinsics as CameraInfo wants them; the inverse of :func:`scene_from_ros`."""
     return _shifted(intrinsics, -PIXEL_CENTER)
+
+
+def image_size(info: CameraInfo) -> tuple[int, int] | None:
+    """Height and width of the images that a CameraInfo describes, None if it has no size."""
+    window, _ = _window(info)
+    if window is None:
+        return None
+    _, _, width, height = window
+    return height // max(info.binning_y, 1), width // max(info.binning_x, 1)
 
 
 def read_camera_info(
@@ -140,15 +150,19 @@ def read_rig(
     left, right = _projection(left_info), _projection(right_info)
     if left is None or right is None:
         side = "left" if left is None else "right"
-        return RigReading(None, False, f"{side} CameraInfo has no usable P")
+        return RigReading(None, None, f"{side} CameraInfo has no usable P")
     # Position of the right camera's centre in the left camera, in the rectified frame that both
     # share.
     with np.errstate(over="ignore", invalid="ignore"):
         offset_x = float(left[0, 3] / left[0, 0] - right[0, 3] / right[0, 0])
         offset_y = float(left[1, 3] / left[1, 1] - right[1, 3] / right[1, 1])
         baseline = float(np.hypot(offset_x, offset_y))
+    obstacle = _why_not_rectified(
+        left_info, right_info, left_rectified_topic, right_rectified_topic
+    )
     if baseline < MIN_BASELINE:
-        return RigReading(None, False, "P of both cameras gives baseline 0")
+        reason = "P of both cameras gives baseline 0"
+        return RigReading(None, not obstacle, f"{reason}; {obstacle}" if obstacle else reason)
     if not baseline <= MAX_BASELINE:  # also NaN, from focal lengths next to zero
         reason = (
             f"P gives baseline {baseline:.4g} m, more than {MAX_BASELINE:g} m: refused; "
@@ -159,9 +173,6 @@ def read_rig(
     warning = ""
     if swapped:
         warning = f"P puts the right camera {-offset_x:.4g} m to the left: left/right swapped?"
-    obstacle = _why_not_rectified(
-        left_info, right_info, left_rectified_topic, right_rectified_topic
-    )
     if not obstacle and abs(offset_y) > 0.01 * baseline:
         obstacle = "P puts one camera above the other"
     if not obstacle and swapped:

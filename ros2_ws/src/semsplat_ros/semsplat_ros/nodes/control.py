@@ -14,6 +14,7 @@ MIN_STUCK_S = 10.0
 STUCK_FACTOR = 10
 """A pair that takes so many times the median is overdue, after MIN_STUCK_S at the earliest."""
 CAPTURE_MODE = "on_demand"
+TEMPORAL_MODE = "temporal"
 
 
 class Control:
@@ -125,4 +126,7 @@ class Control:
             return "call capture"
         if self._node.pipeline.failures.last is not None:
             return f"the last pair failed: {self._node.pipeline.failures.last}"
+        if self.settings().input.mode == TEMPORAL_MODE and not self._node.pairs.counters.pairs:
+            gap = self.settings().input.min_baseline_time
+            return f"waiting for a second image, {gap:g} s after the first"
         return self._node.pairs.diagnosis() or "the first pair is being processed"

@@ -19,7 +19,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.guards import Guard
 from semsplat_ros.nodes.log_forwarding import Throttle
-from semsplat_ros.nodes.pair_streams import Drop
+from semsplat_ros.nodes.pair_streams import Drop, DropReason, StreamCounters
 from semsplat_ros.nodes.pairing import PairGuard
 from semsplat_ros.nodes.rig import RigReader
 
@@ -39,6 +39,8 @@ class Concern:
 
     text: str
     is_error: bool = False
+    is_logged: bool = False
+    """True if the log has it already."""
 
 
 def sensor_data() -> QoSProfile:
@@ -55,23 +57,31 @@ class Inputs:
         guard: goes around every callback.
         group: of the callbacks.
         transport: "raw" or "compressed".
+        sides: the cameras that are used, "left" alone or both.
 
     Raises:
         SemsplatError: INVALID_ARGUMENT if both cameras are one topic.
     """
 
-    def __init__(self, node: Node, guard: Guard, group: CallbackGroup, transport: str) -> None:
+    def __init__(
+        self,
+        node: Node,
+        guard: Guard,
+        group: CallbackGroup,
+        transport: str,
+        sides: tuple[str, ...] = SIDES,
+    ) -> None:
         self._node, self._guard, self._group = node, guard, group
-        self.sides = SIDES
+        self.sides = sides
         self._kind = CompressedImage if transport == "compressed" else Image
-        self.image_topics = {side: self._image_topic(side) for side in SIDES}
-        self.info_topics = {side: self._info_topic(side) for side in SIDES}
+        self.image_topics = {side: self._image_topic(side) for side in sides}
+        self.info_topics = {side: self._info_topic(side) for side in sides}
         self._subscriptions: list[Subscription] = []
         self._lock = threading.Lock()
         self._incompatible: dict[str, str] = {}
         self._opened = float("nan")
         self._throttle = Throttle()
-        if self.image_topics["left"] == self.image_topics["right"]:
+        if len(set(self.image_topics.values())) < len(sides):
             raise SemsplatError(
                 ErrorCode.INVALID_ARGUMENT,
                 f"left and right image are both {self.image_topics['left']}; remap one of them",
@@ -81,8 +91,8 @@ class Inputs:
         """Subscribe; images go to `pairs`, calibrations to `rig`."""
         self._incompatible.clear()
         self._opened = time.monotonic()
-        for side, take in zip(SIDES, (pairs.left, pairs.right), strict=True):
-            self._subscribe(self._kind, self.image_topics[side], take)
+        for side in self.sides:
+            self._subscribe(self._kind, self.image_topics[side], getattr(pairs, side))
             self._subscribe(
                 CameraInfo,
                 self.info_topics[side],
@@ -99,7 +109,8 @@ class Inputs:
         """Log a message that could not be used: at once if it is new, then now and then."""
         key = f"{drop.stream} {drop.reason}"
         text = f"{drop.stream} image dropped: {drop.message}"
-        self._throttle.log(_logger, logging.WARNING, key, text)
+        level = logging.ERROR if drop.reason == DropReason.ZERO_STAMP else logging.WARNING
+        self._throttle.log(_logger, level, key, text)
 
     def concerns(self, pairs: PairGuard, timeout: float) -> list[Concern]:
         """What is wrong with the streams now; empty if images come.
@@ -111,7 +122,9 @@ class Inputs:
         counters = pairs.counters
         found = [Concern(text, is_error=True) for text in self._incompatible.values()]
         silent: dict[str, float] = {}
-        for side, stream in zip(SIDES, (counters.left, counters.right), strict=True):
+        for side in self.sides:
+            stream = getattr(counters, side)
+            found += _dropping(side, stream)
             since = stream.last_received
             if since is None or since < self._opened:
                 if time.monotonic() - self._opened >= timeout:
@@ -208,3 +221,12 @@ class Inputs:
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
         )
+
+
+def _dropping(side: str, stream: StreamCounters) -> list[Concern]:
+    """That the newest message of a stream could not be used. A late one is no concern."""
+    if stream.last_drop is None or stream.last_drop[0] == DropReason.LATE:
+        return []
+    reason, message = stream.last_drop
+    is_error = reason == DropReason.ZERO_STAMP
+    return [Concern(f"{side} images dropped: {message}", is_error, is_logged=True)]

@@ -62,6 +62,8 @@ class StreamCounters:
     """Of the newest good message."""
     last_received: float | None
     """`time.monotonic` of the last message, good or bad."""
+    last_drop: tuple[DropReason, str] | None
+    """Why the last message was dropped, with one sentence; None if it was not."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ class Stream:
             waiting=waiting,
             last_stamp_ns=self.newest_ns,
             last_received=self.last_received,
+            last_drop=self.last_drop,
         )
 
 

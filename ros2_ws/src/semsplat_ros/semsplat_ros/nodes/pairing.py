@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs of images by stamp: message_filters behind guards.
+"""Pairs of images by stamp: message_filters behind guards, or one camera with itself.
 
 The Python synchronisers of ROS 2 Jazzy have four faults (message_filters/__init__.py, jazzy
 branch):
@@ -22,15 +22,20 @@ import threading
 import time
 from collections.abc import Callable
 
-import message_filters
-
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes import images
+from semsplat_ros.nodes.casts import to_time
+from semsplat_ros.nodes.matching import (
+    SECOND_NS,
+    FrameMatcher,
+    Matcher,
+    StampMatcher,
+    stamp_of,
+)
 from semsplat_ros.nodes.pair_slot import ImageMessage, ImagePair, NewestPairSlot
 from semsplat_ros.nodes.pair_streams import Drop, DropReason, Offsets, PairCounters, Stream
 
 _logger = logging.getLogger(__name__)
-_SECOND_NS = 1_000_000_000
 
 
 class PairGuard:
@@ -46,6 +51,9 @@ class PairGuard:
         max_pixels: larger images are dropped.
         on_drop: told of every message that is dropped before matching, in the callback's thread,
             with no lock held.
+        arrival_ns: the clock that stamps a message without a stamp; None = it is dropped.
+        min_baseline_time: None = two cameras; else only :meth:`left` is fed, and each image makes
+            a pair with one that is so many seconds older, which becomes the right one.
     """
 
     def __init__(
@@ -54,17 +62,21 @@ class PairGuard:
         queue: int,
         max_pixels: int = 1 << 24,
         on_drop: Callable[[Drop], None] | None = None,
+        arrival_ns: Callable[[], int] | None = None,
+        min_baseline_time: float | None = None,
     ) -> None:
         self._queue = queue
         self._max_pixels = max_pixels
         self._on_drop = on_drop
+        self._arrival_ns = arrival_ns
+        self._min_baseline_time = min_baseline_time
         self._lock = threading.Lock()
         self._slot = NewestPairSlot()
         self._streams = (Stream("left"), Stream("right"))
         self._offsets = Offsets()
         self._pairs = self._resets = 0
         self._last_reset = ""
-        self._matcher = _Matcher(_nanoseconds(max_offset), queue)
+        self._matcher = self._new_matcher(_nanoseconds(max_offset))
 
     def left(self, message: ImageMessage) -> None:
         """Take a message of the first camera; never raises."""
@@ -95,7 +107,7 @@ class PairGuard:
         """Change the tolerance in seconds; waiting messages are forgotten, a pair stays."""
         max_offset_ns = _nanoseconds(max_offset)
         with self._lock:
-            if max_offset_ns != self._matcher.max_offset_ns:
+            if self._matcher.counts_unmatched and max_offset_ns != self._matcher.max_offset_ns:
                 self._renew_matcher(max_offset_ns)
 
     @property
@@ -138,13 +150,15 @@ class PairGuard:
     def _check_and_match(self, side: int, message: ImageMessage) -> Drop | None:
         """Validate a message, then match it; what was dropped if it was."""
         stream = self._streams[side]
+        if self._arrival_ns is not None and not stamp_of(message):
+            message.header.stamp = to_time(self._arrival_ns())
         fault = self._fault(message)
         with self._lock:
             stream.received += 1
             stream.last_received = time.monotonic()
             if fault is not None:
                 return stream.drop(*fault)
-            stamp_ns = _stamp_ns(message)
+            stamp_ns = stamp_of(message)
             back = stream.jumped_back(stamp_ns, self._queue)
             if back:
                 self._reset(f"{stream.name} stamps went back by {back:.3f} s")
@@ -163,14 +177,15 @@ class PairGuard:
     def _fault(self, message: ImageMessage) -> tuple[DropReason, str] | None:
         """What is wrong with a message by itself."""
         stamp = message.header.stamp
-        if stamp.sec < 0 or not 0 <= stamp.nanosec < _SECOND_NS:
+        if stamp.sec < 0 or not 0 <= stamp.nanosec < SECOND_NS:
             return DropReason.BAD_STAMP, (
                 f"stamp {stamp.sec} s {stamp.nanosec} ns is not a time; the camera driver must "
                 "send seconds >= 0 and nanoseconds < 1000000000"
             )
         if stamp.sec == 0 and stamp.nanosec == 0:
             return DropReason.ZERO_STAMP, (
-                "stamp is zero; the camera driver must send the time of the exposure"
+                "stamp is zero; the camera driver must send the time of the exposure; "
+                "input.allow_zero_stamp takes the time of arrival instead"
             )
         try:
             images.validate(message, self._max_pixels)
@@ -196,6 +211,8 @@ class PairGuard:
                 stream.paired_ns = stamp
             self._offsets.paired(pair.left_stamp_ns, pair.right_stamp_ns)
             self._slot.put(pair)
+        if not self._matcher.counts_unmatched:
+            return
         paired = pair is not None
         for stream, was, now in zip(self._streams, before, self._matcher.waiting(), strict=True):
             stream.unmatched += was - now - paired
@@ -211,61 +228,15 @@ class PairGuard:
         _logger.info("pairing starts anew: %s", reason)
 
     def _renew_matcher(self, max_offset_ns: int) -> None:
-        for stream, waiting in zip(self._streams, self._matcher.waiting(), strict=True):
-            stream.unmatched += waiting
-        self._matcher = _Matcher(max_offset_ns, self._queue)
+        if self._matcher.counts_unmatched:
+            for stream, waiting in zip(self._streams, self._matcher.waiting(), strict=True):
+                stream.unmatched += waiting
+        self._matcher = self._new_matcher(max_offset_ns)
 
-
-class _Matcher:
-    """One synchroniser of message_filters with its inputs. Not thread-safe."""
-
-    def __init__(self, max_offset_ns: int, queue: int) -> None:
-        self.max_offset_ns = max_offset_ns
-        self._inputs = (message_filters.SimpleFilter(), message_filters.SimpleFilter())
-        if max_offset_ns == 0:
-            self._synchronizer = message_filters.TimeSynchronizer(self._inputs, queue)
-        else:
-            # The synchroniser wants the offset to be less than its slop: one nanosecond makes the
-            # tolerance inclusive, half of one keeps the conversion to whole nanoseconds from
-            # rounding it away.
-            slop = (max_offset_ns + 1.5) / _SECOND_NS
-            self._synchronizer = message_filters.ApproximateTimeSynchronizer(
-                self._inputs, queue, slop
-            )
-        self._complete: list[tuple[ImageMessage, ImageMessage]] = []
-        # Cannot raise and takes no time: it runs under the synchroniser's lock.
-        self._synchronizer.registerCallback(lambda *pair: self._complete.append(pair))
-
-    def add(self, side: int, message: ImageMessage) -> ImagePair | None:
-        """Add a message with a good stamp; the pair that it completes, if it does."""
-        self._inputs[side].signalMessage(message)
-        if not self._complete:
-            return None
-        left, right = self._complete[-1]
-        self._complete.clear()
-        pair = ImagePair(left, right, _stamp_ns(left), _stamp_ns(right), time.monotonic())
-        if abs(pair.right_stamp_ns - pair.left_stamp_ns) > self.max_offset_ns:
-            return None  # a synchroniser with an inclusive slop matched the extra nanosecond
-        # What is older than the pair could only make a pair that goes back in time.
-        for queue, newest in zip(
-            self._synchronizer.queues, (pair.left_stamp_ns, pair.right_stamp_ns), strict=True
-        ):
-            for stamp in [stamp for stamp in queue if stamp <= newest]:
-                del queue[stamp]
-        return pair
-
-    def waiting(self) -> tuple[int, int]:
-        """Messages of each stream that wait for a partner."""
-        left, right = self._synchronizer.queues
-        return len(left), len(right)
-
-    def is_waiting(self, side: int, stamp_ns: int) -> bool:
-        """True if a message with this stamp waits in a stream."""
-        return stamp_ns in self._synchronizer.queues[side]
-
-
-def _stamp_ns(message: ImageMessage) -> int:
-    return message.header.stamp.sec * _SECOND_NS + message.header.stamp.nanosec
+    def _new_matcher(self, max_offset_ns: int) -> Matcher:
+        if self._min_baseline_time is None:
+            return StampMatcher(max_offset_ns, self._queue)
+        return FrameMatcher(round(self._min_baseline_time * SECOND_NS), self._queue)
 
 
 def _nanoseconds(max_offset: float) -> int:
@@ -273,4 +244,4 @@ def _nanoseconds(max_offset: float) -> int:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT, f"max_offset is {max_offset} s; it must be 0 to 3600 s"
         )
-    return round(max_offset * _SECOND_NS)
+    return round(max_offset * SECOND_NS)

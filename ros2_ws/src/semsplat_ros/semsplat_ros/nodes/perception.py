@@ -15,10 +15,9 @@ from rclpy.duration import Duration
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import SceneModel
-from semsplat_ros.nodes.camera_info import is_rectified_topic
-from semsplat_ros.nodes.control import Control
+from semsplat_ros.nodes.control import TEMPORAL_MODE, Control
 from semsplat_ros.nodes.guards import Guard
-from semsplat_ros.nodes.inputs import Inputs
+from semsplat_ros.nodes.inputs import SIDES, Inputs
 from semsplat_ros.nodes.lifecycle import SafeLifecycleNode
 from semsplat_ros.nodes.log_forwarding import forward_logs, stop_forwarding
 from semsplat_ros.nodes.model_loading import free_memory, load_from_zoo, load_perceiver
@@ -98,8 +97,9 @@ class PerceptionNode(SafeLifecycleNode):
                 self.transforms.listen()
             if settings.publish_relative_tf:
                 self.transforms.prepare_to_send()
+            sides = ("left",) if settings.input.mode == TEMPORAL_MODE else SIDES
             self.inputs = Inputs(
-                self, self.guard, self._input_group, settings.input.image_transport
+                self, self.guard, self._input_group, settings.input.image_transport, sides
             )
             self._wait_for(self.worker.call(lambda: self._load(settings)))
         except Exception:
@@ -114,10 +114,10 @@ class PerceptionNode(SafeLifecycleNode):
             settings.input.queue,
             settings.input.max_pixels,
             self.inputs.dropped,
+            self.now_ns if settings.input.allow_zero_stamp else None,
+            settings.input.min_baseline_time if settings.input.mode == TEMPORAL_MODE else None,
         )
-        topics = self.inputs.image_topics
-        rectified = (is_rectified_topic(topics["left"]), is_rectified_topic(topics["right"]))
-        self.pipeline.rig_reader = RigReader(rectified, self.transforms)
+        self.pipeline.rig_reader = RigReader(self.inputs.image_topics, self.transforms)
         self.pipeline.forget()
         self.pipeline.failures.reset()
         self.outputs.notices.clear()

@@ -192,7 +192,7 @@ class Pipeline:
                 sizes[0] != sizes[1]
             ),
             f"left and right both have frame_id {frame!r}": (
-                frame != "" and frame == right.header.frame_id
+                frame != "" and frame == right.header.frame_id and len(self.rig_reader.sides) > 1
             ),
         }
         self.oddities = tuple(text for text, is_so in found.items() if is_so)

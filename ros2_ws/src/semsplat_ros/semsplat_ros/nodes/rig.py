@@ -4,6 +4,7 @@
 where."""
 
 import logging
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -12,12 +13,22 @@ from sensor_msgs.msg import CameraInfo
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.nodes.camera_info import RigReading, read_camera_info, read_rig
-from semsplat_ros.nodes.settings import Settings
+from semsplat_ros.nodes.camera_info import (
+    CameraReading,
+    RigReading,
+    image_size,
+    is_rectified_topic,
+    read_camera_info,
+    read_rig,
+)
+from semsplat_ros.nodes.settings import InputSettings, Settings
 from semsplat_ros.nodes.transforms import Transforms
 from semsplat_ros.scene import ScaleStatus
 
 _logger = logging.getLogger(__name__)
+MAX_MODES = 8
+"""Frames and image sizes of a camera whose CameraInfo is kept."""
+RECTIFY = "run image_proc and take its image_rect topics"
 
 
 @dataclass(frozen=True)
@@ -35,28 +46,40 @@ class Rig:
 
 
 class RigReader:
-    """Keeps the newest CameraInfo of each camera and reads it against the pictures.
+    """Keeps the CameraInfo of each camera and reads it against the pictures.
 
     :meth:`store` is called by subscriptions, :meth:`read` by the worker.
 
     Args:
-        rectified_topics: whether left and right pictures come from rectified topics.
+        image_topics: by side; "left" alone for one camera that is paired with itself. Their names
+            say whether the images are rectified.
         transforms: asked for the baseline if nothing else gives one.
     """
 
-    def __init__(self, rectified_topics: tuple[bool, bool], transforms: Transforms) -> None:
-        self._rectified_topics = rectified_topics
+    def __init__(self, image_topics: Mapping[str, str], transforms: Transforms) -> None:
+        self.sides = tuple(image_topics)
+        self._named_rectified = {
+            side: is_rectified_topic(topic) for side, topic in image_topics.items()
+        }
         self._transforms = transforms
-        self._infos: dict[str, CameraInfo] = {}
+        self._infos: dict[str, dict[Hashable, CameraInfo]] = {side: {} for side in self.sides}
         self._said: dict[str, str] = {}
         self.notes: dict[str, str] = {}
         """What was last read, by "left", "right" and "baseline": for diagnostics."""
         self.warning = ""
-        """Something a person should look at, else empty."""
+        """What a person should look at, else empty."""
 
     def store(self, side: str, info: CameraInfo) -> None:
-        """Keep the newest CameraInfo of "left" or "right"."""
-        self._infos[side] = info
+        """Keep the newest CameraInfo of "left" or "right" for each frame and image size."""
+        key = (info.header.frame_id, image_size(info))
+        others = {k: v for k, v in self._infos[side].items() if k != key}
+        kept = list(others.items())[-(MAX_MODES - 1) :]
+        self._infos[side] = {**dict(kept), key: info}  # as a whole: the worker may be reading
+
+    def newest(self, side: str) -> CameraInfo | None:
+        """The newest CameraInfo of "left" or "right"."""
+        infos = tuple(self._infos[side].values())
+        return infos[-1] if infos else None
 
     def read(
         self,
@@ -69,31 +92,64 @@ class RigReader:
         Args:
             shapes: (height, width) of the left and right picture.
             frames: frame_id of the left and right picture.
-            settings: use_camera_info and scale.baseline.
+            settings: use_camera_info, rectified and scale.baseline.
 
         Raises:
             SemsplatError: INVALID_ARGUMENT if input.use_camera_info is "require" and the
                 CameraInfo of a camera is missing or of no use.
         """
-        mode = settings.input.use_camera_info
-        infos = {} if mode == "never" else dict(self._infos)
-        left = self._intrinsics("left", infos, shapes[0], mode)
-        right = self._intrinsics("right", infos, shapes[1], mode)
-        baseline, rectified, status = self._baseline(infos, frames, settings)
+        infos: dict[str, CameraInfo] = {}
+        if settings.input.use_camera_info != "never":
+            for side, shape, frame in zip(self.sides, shapes, frames, strict=False):
+                found = self._find(side, shape, frame)
+                if found is not None:
+                    infos[side] = found
+        warnings: list[str] = []
+        matrices = [
+            self._intrinsics(side, infos.get(side), shape, settings.input, warnings)
+            for side, shape in zip(self.sides, shapes, strict=False)
+        ]
+        baseline, rectified, status = self._baseline(infos, frames, settings, warnings)
+        self.warning = "; ".join(warnings)
+        left, right = matrices * 2 if len(matrices) == 1 else matrices
         return Rig((left, right), baseline, rectified and shapes[0] == shapes[1], status)
 
+    def _find(self, side: str, shape: tuple[int, int], frame: str) -> CameraInfo | None:
+        """The CameraInfo of a picture's frame and size, else the newest."""
+        infos = list(enumerate(self._infos[side].values()))
+        if not infos:
+            return None
+        best = max(
+            infos,
+            key=lambda at: (at[1].header.frame_id == frame, image_size(at[1]) == shape, at[0]),
+        )
+        return best[1]
+
+    def _is_rectified(self, side: str, settings: InputSettings) -> bool:
+        if settings.rectified == "auto":
+            return self._named_rectified[side]
+        return settings.rectified == "always"
+
     def _intrinsics(
-        self, side: str, infos: dict[str, CameraInfo], shape: tuple[int, int], mode: str
+        self,
+        side: str,
+        info: CameraInfo | None,
+        shape: tuple[int, int],
+        settings: InputSettings,
+        warnings: list[str],
     ) -> Float[Tensor, "3 3"] | None:
-        info = infos.get(side)
         if info is None:
-            reason, matrix = "no CameraInfo, intrinsics are estimated", None
+            reading = CameraReading(None, "no CameraInfo, intrinsics are estimated")
         else:
-            at = 0 if side == "left" else 1
-            reading = read_camera_info(info, *shape, self._rectified_topics[at])
-            reason, matrix = reading.reason, reading.intrinsics
-        self._say(side, reason, concern=info is not None and matrix is None)
-        if matrix is None and mode == "require":
+            reading = read_camera_info(info, *shape, self._is_rectified(side, settings))
+        reason, matrix = reading.reason, reading.intrinsics
+        if reading.distorted:
+            bent = f"raw images of a lens with distortion, which is not corrected; {RECTIFY}"
+            warnings.append(f"{side}: {bent}")
+            reason += f"; {bent}"
+        unusable = info is not None and matrix is None
+        self._say(side, reason, concern=unusable or reading.distorted)
+        if matrix is None and settings.use_camera_info == "require":
             raise SemsplatError(
                 ErrorCode.INVALID_ARGUMENT,
                 f"input.use_camera_info is 'require', but {side}: {reason}; "
@@ -102,27 +158,59 @@ class RigReader:
         return None if matrix is None else torch.from_numpy(matrix).float()
 
     def _baseline(
-        self, infos: dict[str, CameraInfo], frames: tuple[str, str], settings: Settings
+        self,
+        infos: dict[str, CameraInfo],
+        frames: tuple[str, str],
+        settings: Settings,
+        warnings: list[str],
     ) -> tuple[float | None, bool, ScaleStatus]:
-        reading = RigReading(None, False, "no CameraInfo of both cameras")
-        if "left" in infos and "right" in infos:
-            reading = read_rig(infos["left"], infos["right"], *self._rectified_topics)
-        self.warning = reading.warning
         given = settings.scale.baseline
+        if len(self.sides) == 1:
+            ignored = "; scale.baseline has no effect" if given > 0 else ""
+            self._say("baseline", f"unknown: one camera that moves{ignored}")
+            return None, False, ScaleStatus.UNKNOWN
+        named = tuple(self._is_rectified(side, settings.input) for side in self.sides)
+        reading = RigReading(None, None, "no CameraInfo of both cameras")
+        if len(infos) == 2:
+            reading = read_rig(infos["left"], infos["right"], *named)
+        if reading.warning:
+            warnings.append(reading.warning)
+        rectified = all(named) if reading.rectified is None else reading.rectified
+        rectified = rectified and settings.input.rectified != "never"
         if given > 0:
-            # A user who states the baseline of a rig has a rectified one, unless P says otherwise.
-            contradicted = reading.baseline is not None and not reading.rectified
-            self._say("baseline", f"{given:g} m from parameter scale.baseline")
-            return given, not contradicted, ScaleStatus.BASELINE
+            self._say_given(given, rectified, reading, settings.input, warnings)
+            return given, rectified, ScaleStatus.BASELINE
         if reading.baseline is not None:
             self._say("baseline", reading.reason, concern=bool(reading.warning))
-            return reading.baseline, reading.rectified, ScaleStatus.BASELINE
+            return reading.baseline, rectified, ScaleStatus.BASELINE
         distance = self._transforms.distance(*frames)
         if distance is not None and distance > 0:
             self._say("baseline", f"{distance:.4g} m from TF between {frames[0]} and {frames[1]}")
             return distance, False, ScaleStatus.TF
         self._say("baseline", f"unknown: {reading.reason}", concern=bool(reading.warning))
         return None, False, ScaleStatus.UNKNOWN
+
+    def _say_given(
+        self,
+        given: float,
+        rectified: bool,
+        reading: RigReading,
+        settings: InputSettings,
+        warnings: list[str],
+    ) -> None:
+        """A stated baseline gives the scale; matching along rows needs evidence as well."""
+        text = f"{given:g} m from parameter scale.baseline"
+        if not rectified:
+            why = reading.reason
+            if reading.rectified is None:
+                why += ", and the image topics are not named as rectified"
+            if settings.rectified == "never":
+                why = "input.rectified is never"
+            text += f" for the scale alone, not as a rectified pair: {why}"
+            if settings.rectified == "auto":
+                text += f"; set input.rectified to always if they are rectified, else {RECTIFY}"
+                warnings.append(text)
+        self._say("baseline", text, concern=not rectified and settings.rectified == "auto")
 
     def _say(self, what: str, text: str, concern: bool = False) -> None:
         """Log when it changes, not every pair."""

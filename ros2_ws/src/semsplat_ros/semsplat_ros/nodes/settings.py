@@ -112,8 +112,17 @@ class InputSettings:
 
     mode: str = _parameter(
         "stereo",
-        "stereo processes every pair; on_demand only one per call of the service capture.",
-        choices=("stereo", "on_demand"),
+        "stereo processes every pair of two cameras; on_demand only one per call of the service "
+        "capture; temporal pairs each left image with an earlier one of the same camera.",
+        choices=("stereo", "temporal", "on_demand"),
+    )
+    min_baseline_time: float = _parameter(
+        0.5,
+        "With input.mode temporal: the earlier image is at least so much older; the camera must "
+        "have moved meanwhile.",
+        low=0.05,
+        high=60.0,
+        unit="s",
     )
     image_transport: str = _parameter(
         "raw",
@@ -126,6 +135,13 @@ class InputSettings:
         "auto uses CameraInfo if it is good; require drops pairs without; never ignores it.",
         choices=("auto", "require", "never"),
     )
+    rectified: str = _parameter(
+        "auto",
+        "Whether the images are rectified. auto goes by their topics (image_rect) and CameraInfo; "
+        "always is for rectified images whose topics do not say so, as long as CameraInfo does "
+        "not contradict; never does not match along rows.",
+        choices=("auto", "always", "never"),
+    )
     max_offset: float = _parameter(
         0.02,
         "Largest difference between the stamps of a pair, inclusive; 0 = equal stamps.",
@@ -133,6 +149,11 @@ class InputSettings:
         high=1.0,
         unit="s",
         live=True,
+    )
+    allow_zero_stamp: bool = _parameter(
+        False,
+        "An image without a stamp takes the time of its arrival, and input.max_offset holds for "
+        "that; false drops it.",
     )
     queue: int = _parameter(
         5, "Images of each camera that wait for their partner.", low=1, high=50
@@ -168,7 +189,8 @@ class ScaleSettings:
 
     baseline: float = _parameter(
         0.0,
-        "Distance of the two cameras; 0 = from CameraInfo's P, else from tf, else the model's.",
+        "Distance of the two cameras; 0 = from CameraInfo's P, else from tf, else the model's. "
+        "Whether they are a rectified pair is decided by input.rectified.",
         low=0.0,
         high=10.0,
         unit="m",

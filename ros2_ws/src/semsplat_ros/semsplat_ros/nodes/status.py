@@ -37,6 +37,8 @@ STATES = {
 class Facts:
     """One look at the whole node."""
 
+    node: str
+    """Its name with the namespace: tells robots apart on /diagnostics, which they share."""
     lifecycle: str
     """Label of the lifecycle state, or of the transition that is going on."""
     model: str = ""
@@ -227,7 +229,7 @@ def _status(
     name: str, level: bytes, text: str, values: Mapping[str, object], facts: Facts
 ) -> DiagnosticStatus:
     return DiagnosticStatus(
-        name=f"semsplat: {name}",
+        name=f"{facts.node.lstrip('/')}: {name}",
         hardware_id=messages.clean_string(facts.device),
         level=level,
         message=messages.clean_string(text),

@@ -78,6 +78,7 @@ class StatusBoard:
         device = None if perceiver is None else perceiver.model.device
         on_gpu = device is not None and device.type == "cuda"
         return Facts(
+            node=node.get_fully_qualified_name(),
             lifecycle=node.state_label,
             model="" if info is None else f"{info.name}-{info.checksum}",
             device="" if device is None else str(device),
@@ -123,6 +124,8 @@ class StatusBoard:
         if node.get_parameter("use_sim_time").value and node.now_ns() == 0:
             concerns = (Concern("waiting for /clock (use_sim_time is set)"), *concerns)
         for concern in concerns:
+            if concern.is_logged:
+                continue
             key = without_digits(concern.text)
             if now - self._logged.get(key, float("-inf")) >= CONCERN_LOG_PERIOD_S:
                 self._logged[key] = now

@@ -516,3 +516,80 @@ def test_waiting_ends_with_a_pair_with_wake_and_with_time():
     thread.join(20.0)
     assert answers == [True]
     assert slot.wait(0.0)
+
+
+# --- images without a stamp, one camera ---
+
+
+def test_zero_stamps_take_the_time_of_arrival_only_when_allowed():
+    clock = iter([START, START + 5 * MS, START + SECOND, START + SECOND + 900 * MS])
+    guard = PairGuard(0.02, 5, arrival_ns=lambda: next(clock))
+    assert feed(guard, 0, 0) is None
+    pair = feed(guard, 1, 0)
+    assert (pair.left_stamp_ns, pair.right_stamp_ns) == (START, START + 5 * MS)
+    assert pair.left.header.stamp.sec == 100, "outputs carry the time of arrival"
+    assert feed(guard, 0, 0) is None
+    assert feed(guard, 1, 0) is None, "arrival too far apart"
+    assert feed_pairs(guard, 2 * START, 3) == 3, "real stamps are left alone"
+    forbidden = PairGuard(0.02, 5)
+    feed(forbidden, 0, 0)
+    reason, text = forbidden.counters.left.last_drop
+    assert reason == DropReason.ZERO_STAMP
+    assert "input.allow_zero_stamp" in text
+
+
+def test_a_clock_that_stands_still_stamps_nothing():
+    guard = PairGuard(0.02, 5, arrival_ns=lambda: 0)
+    assert feed(guard, 0, 0) is None
+    assert guard.counters.left.dropped == {DropReason.ZERO_STAMP: 1}
+
+
+def one_camera(gap: float = 0.5, queue: int = 5) -> PairGuard:
+    return PairGuard(0.02, queue, min_baseline_time=gap)
+
+
+def test_one_camera_pairs_each_image_with_the_newest_that_is_old_enough():
+    guard = one_camera()
+    pairs = [feed(guard, 0, START + i * 100 * MS) for i in range(20)]
+    assert pairs[:5] == [None] * 5
+    for i, pair in enumerate(pairs[5:], start=5):
+        assert pair.left_stamp_ns == START + i * 100 * MS
+        assert pair.left_stamp_ns - pair.right_stamp_ns == 500 * MS
+    counters = guard.counters
+    assert (counters.pairs, counters.left.unmatched, counters.right.unmatched) == (15, 0, 0)
+    assert guard.diagnosis() == ""
+
+
+@settings(max_examples=60)
+@given(
+    gaps=st.lists(st.integers(1, 900), min_size=1, max_size=80),
+    gap=st.sampled_from([50, 300, 1000]),
+    queue=st.sampled_from([1, 5, 50]),
+)
+def test_partner_is_old_enough_not_much_older_and_memory_is_bounded(gaps, gap, queue):
+    guard = one_camera(gap / 1000, queue)
+    stamps = [START]
+    feed(guard, 0, START)
+    for step in gaps:
+        stamps.append(stamps[-1] + step * MS)
+        pair = feed(guard, 0, stamps[-1])
+        assert guard.counters.left.waiting <= queue + 2
+        wanted = [s for s in stamps if stamps[-1] - s >= gap * MS]
+        assert (pair is not None) == bool(wanted)
+        if pair is not None:
+            assert pair.left_stamp_ns == stamps[-1]
+            assert 0 <= max(wanted) - pair.right_stamp_ns <= gap * MS // queue
+
+
+def test_one_camera_out_of_order_looped_and_with_bad_images():
+    guard = one_camera()
+    feed(guard, 0, START)
+    assert feed(guard, 0, START - 10 * MS) is None
+    guard.left(Image())
+    assert feed(guard, 0, START + 600 * MS) is not None
+    assert feed(guard, 0, START + 600 * MS) is None, "the same image again"
+    assert feed(guard, 0, START - 50 * SECOND) is None
+    assert guard.counters.resets == 1
+    assert feed(guard, 0, START - 49 * SECOND).right_stamp_ns == START - 50 * SECOND
+    guard.set_max_offset(0.5)
+    assert feed(guard, 0, START - 48 * SECOND) is not None, "the history is kept"

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 
 from semsplat_ros.errors import ErrorCode
@@ -73,6 +74,58 @@ def test_bad_image_is_dropped_and_counted(ros_graph, spoil):
     dropped = wait_until(lambda: rig.node.pairs.counters.left.dropped)
     assert sum(dropped.values()) == 1
     rig.good_pair_works()
+
+
+def test_images_without_a_stamp_are_an_error_that_names_the_cure(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    rig.send(stamp_ns=0)
+    status = rig.wait_status(lambda s: "stamp is zero" in s.message)
+    assert status
+    assert "input.allow_zero_stamp" in status.message
+    assert rig.received["instances"] == []
+    rig.good_pair_works()
+    assert rig.wait_status(lambda s: s.message == "processing pairs")
+
+
+def test_images_without_a_stamp_are_paired_by_arrival_where_that_is_allowed(ros_graph):
+    # A busy machine may take its time between the two arrivals.
+    allowed = {"input.allow_zero_stamp": True, "input.max_offset": 1.0}
+    rig = Rig(ros_graph, **allowed).wait_active()
+    before = rig.node.now_ns()
+    rig.send(stamp_ns=0)
+    assert wait_until(lambda: rig.received["instances"])
+    stamp = rig.received["instances"][0].header.stamp
+    assert before <= stamp.sec * 10**9 + stamp.nanosec <= rig.node.now_ns()
+    assert rig.query("chair").error.code == ErrorCode.OK
+
+
+def test_encoding_may_change_to_a_wrong_one_and_back(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    rig.good_pair_works()
+    for _ in range(3):
+        header = rig.header()
+        rig.cameras["left"].publish(rig.image(header))
+        rig.cameras["right"].publish(bad_encoding(rig, rig.image(header)))
+    assert wait_until(lambda: sum(rig.node.pairs.counters.right.dropped.values()) >= 1)
+    status = rig.wait_status(lambda s: "right images dropped" in s.message)
+    assert "nonsense16" in status.message
+    assert "rgb8" in status.message, "what is supported is named"
+    rig.good_pair_works()
+
+
+def test_raw_images_of_a_bent_lens_are_a_warning(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    for side in ("left", "right"):
+        info = camera_info(side == "right")
+        info.d = [-0.3, 0.1, 0.0, 0.0, 0.0]
+        rig.infos[side].publish(info)
+    reader = rig.node.pipeline.rig_reader
+    assert wait_until(lambda: reader.newest("left") and reader.newest("right"))
+    rig.good_pair_works()
+    inputs = wait_until(
+        lambda: [s for s in rig.diagnostics("inputs") if "image_rect" in s.message]
+    )
+    assert inputs[0].level == DiagnosticStatus.WARN
 
 
 def test_resolution_may_change(ros_graph):
@@ -145,7 +198,7 @@ def test_nonsense_calibration_is_ignored_with_a_reason(ros_graph):
         info.p = [-1.0] * 12
         rig.infos[side].publish(info)
         assert wait_until(
-            lambda side=side: math.isnan(rig.node.pipeline.rig_reader._infos[side].k[0])
+            lambda side=side: math.isnan(rig.node.pipeline.rig_reader.newest(side).k[0])
         )
     rig.good_pair_works()
     newest = rig.received["instances"][-1].info

@@ -308,3 +308,31 @@ def test_live_parameters_are_applied(ros_graph):
     fixed = rig.node.set_parameters([Parameter("model.device", value="cpu")])
     assert not fixed[0].successful
     rig.good_pair_works()
+
+
+def test_one_camera_is_paired_with_itself(ros_graph):
+    rig = Rig(
+        ros_graph,
+        listen=("instances", "masks/right"),
+        **{"input.mode": "temporal", "input.min_baseline_time": 0.2, "scale.baseline": 0.1},
+    )
+    assert wait_until(lambda: rig.node.state_label == "active")
+    assert wait_until(lambda: rig.cameras["left"].get_subscription_count())
+    assert wait_until(lambda: rig.node.outputs.subscribers()["instances"])
+    assert rig.cameras["right"].get_subscription_count() == 0
+    assert rig.infos["right"].get_subscription_count() == 0
+    headers = []
+    for i in range(4):
+        headers.append(rig.header())
+        rig.cameras["left"].publish(rig.image(headers[-1]))
+        assert wait_until(lambda i=i: rig.node.pairs.counters.left.received > i)
+        if i == 0:
+            assert "second image" in rig.query("chair").error.message
+    instances = rig.of_stamp("instances", headers[-1])
+    assert sorted(i.label for i in instances.instances) == ["chair", "table"]
+    assert instances.info.right_stamp == headers[1].stamp
+    assert instances.info.pair_offset == pytest.approx(-0.2)
+    assert instances.info.scale_status == instances.info.SCALE_MODEL, "the baseline is unknown"
+    assert rig.query("chair").error.code == ErrorCode.OK
+    assert not rig.node.pipeline.oddities, "one frame_id is no fault of one camera"
+    assert rig.wait_status(lambda s: s.message == "processing pairs")

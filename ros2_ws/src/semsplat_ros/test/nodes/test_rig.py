@@ -18,6 +18,8 @@ from test.support.perception_rig import camera_info
 SHAPES = ((128, 160), (128, 160))
 FRAMES = ("left_optical", "right_optical")
 DEFAULTS = Settings()
+RAW = {"left": "/left/image_raw", "right": "/right/image_raw"}
+RECTIFIED = {"left": "/left/image_rect", "right": "/right/image_rect"}
 
 
 def with_baseline(metres: float) -> Settings:
@@ -37,7 +39,7 @@ def transforms():
 
 @pytest.fixture
 def reader(transforms) -> RigReader:
-    return RigReader((False, False), transforms)
+    return RigReader(RAW, transforms)
 
 
 def store(reader: RigReader, baseline: float) -> None:
@@ -67,9 +69,118 @@ def test_parameter_comes_before_the_calibration(reader):
     assert (rig.baseline, rig.rectified, rig.status) == (0.3, True, ScaleStatus.BASELINE)
 
 
-def test_parameter_alone_means_a_rectified_rig(reader):
+def rectified_is(choice: str, baseline: float = 0.3) -> Settings:
+    settings = with_baseline(baseline)
+    return replace(settings, input=replace(settings.input, rectified=choice))
+
+
+def test_parameter_alone_does_not_make_raw_images_rectified(reader, caplog):
+    caplog.set_level(logging.WARNING, "semsplat_ros")
+    for _ in range(3):
+        rig = reader.read(SHAPES, FRAMES, with_baseline(0.3))
+    assert (rig.baseline, rig.rectified, rig.status) == (0.3, False, ScaleStatus.BASELINE)
+    assert "input.rectified" in reader.warning
+    assert "image_proc" in reader.warning
+    assert [r.levelno for r in caplog.records] == [logging.WARNING], "said once"
+
+
+def test_parameter_and_rectified_topics_are_a_rectified_rig(transforms):
+    reader = RigReader(RECTIFIED, transforms)
+    rig = reader.read(SHAPES, FRAMES, with_baseline(0.3))
+    assert (rig.baseline, rig.rectified, reader.warning) == (0.3, True, "")
+
+
+def test_one_rectified_topic_is_not_enough(transforms):
+    reader = RigReader({**RECTIFIED, "left": RAW["left"]}, transforms)
+    assert not reader.read(SHAPES, FRAMES, with_baseline(0.3)).rectified
+
+
+def test_user_may_say_that_images_are_rectified_or_not(reader, transforms):
+    assert reader.read(SHAPES, FRAMES, rectified_is("always")).rectified
+    assert reader.warning == ""
+    named = RigReader(RECTIFIED, transforms)
+    store(named, 0.12)
+    assert named.read(SHAPES, FRAMES, DEFAULTS).rectified
+    assert not named.read(SHAPES, FRAMES, rectified_is("never", 0.0)).rectified
+    assert not named.read(SHAPES, FRAMES, rectified_is("never")).rectified
+    assert named.warning == "", "the user knows"
+
+
+def test_calibration_that_contradicts_wins_over_the_user(reader):
+    store(reader, -0.12)
+    assert not reader.read(SHAPES, FRAMES, rectified_is("always")).rectified
+    assert "swapped" in reader.warning
+
+
+def test_ideal_cameras_without_a_baseline_in_p_are_a_rectified_rig(reader):
+    store(reader, 0.0)
     rig = reader.read(SHAPES, FRAMES, with_baseline(0.3))
     assert (rig.baseline, rig.rectified) == (0.3, True)
+
+
+def bent(right: bool):
+    info = camera_info(right, baseline=0.12)
+    info.d = [-0.3, 0.1, 0.0, 0.0, 0.0]
+    return info
+
+
+def test_distortion_of_raw_images_is_said_once_and_stays_in_the_warning(reader, caplog):
+    caplog.set_level(logging.INFO, "semsplat_ros")
+    for side in ("left", "right"):
+        reader.store(side, bent(side == "right"))
+    for _ in range(3):
+        rig = reader.read(SHAPES, FRAMES, DEFAULTS)
+    assert not rig.rectified
+    assert rig.intrinsics[0] is not None
+    assert "left: raw images of a lens with distortion" in reader.warning
+    assert "right: raw images of a lens with distortion" in reader.warning
+    assert "image_rect" in reader.warning
+    warned = [r for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(warned) == 2
+
+
+def test_distortion_is_no_matter_where_topics_are_rectified(transforms):
+    reader = RigReader(RECTIFIED, transforms)
+    for side in ("left", "right"):
+        reader.store(side, bent(side == "right"))
+    assert reader.read(SHAPES, FRAMES, DEFAULTS).rectified
+    assert reader.warning == ""
+
+
+def test_calibration_is_kept_by_frame_and_size(reader):
+    for width, height in ((160, 128), (320, 256), (320, 200)):
+        for side in ("left", "right"):
+            reader.store(side, camera_info(side == "right", width, height, 0.12))
+    rig = reader.read(SHAPES, FRAMES, DEFAULTS)
+    assert float(rig.intrinsics[0][0, 0]) == pytest.approx(120.0), "not scaled from 320 x 256"
+    assert "scaled" not in reader.notes["left"]
+    other = camera_info(right=False)
+    other.header.frame_id = "left_optical"
+    other.k[0] = other.k[4] = 100.0
+    reader.store("left", other)
+    foreign = camera_info(right=False)
+    foreign.header.frame_id = "somewhere_else"
+    reader.store("left", foreign)
+    rig = reader.read(SHAPES, FRAMES, DEFAULTS)
+    assert float(rig.intrinsics[0][0, 0]) == pytest.approx(100.0)
+    assert reader.newest("left").header.frame_id == "somewhere_else"
+
+
+def test_number_of_kept_calibrations_is_bounded(reader):
+    for width in range(100, 200):
+        reader.store("left", camera_info(False, width))
+    assert len(reader._infos["left"]) <= 8
+    assert reader.newest("left").width == 199
+
+
+def test_one_camera_has_no_baseline(transforms):
+    transforms.distance.return_value = 0.5
+    reader = RigReader({"left": "/camera/image_raw"}, transforms)
+    reader.store("left", camera_info(right=False))
+    rig = reader.read(SHAPES, ("camera", "camera"), with_baseline(0.3))
+    assert (rig.baseline, rig.rectified, rig.status) == (None, False, ScaleStatus.UNKNOWN)
+    assert float(rig.intrinsics[1][0, 0]) == pytest.approx(120.0)
+    assert "scale.baseline has no effect" in reader.notes["baseline"]
 
 
 def test_parameter_does_not_make_a_swapped_rig_rectified(reader):

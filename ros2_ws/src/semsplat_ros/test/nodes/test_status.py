@@ -23,14 +23,14 @@ WAITING = Concern("waiting for right/image_raw (0 publishers)")
 
 
 def status(**facts) -> NodeStatus:
-    message = node_status(Facts(**facts), HEADER)
+    message = node_status(Facts(node="/robot1/perception_node", **facts), HEADER)
     return deserialize_message(serialize_message(message), NodeStatus)
 
 
 def part(name: str, **facts) -> DiagnosticStatus:
-    array = diagnostics(Facts(**facts), HEADER)
+    array = diagnostics(Facts(node="/robot1/perception_node", **facts), HEADER)
     assert deserialize_message(serialize_message(array), type(array)) == array
-    return next(s for s in array.status if s.name == f"semsplat: {name}")
+    return next(s for s in array.status if s.name == f"robot1/perception_node: {name}")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_fault_is_shown_with_its_code():
 
 def test_errors_come_before_warnings():
     severe = Concern("right/image_raw: publisher sends CompressedImage", is_error=True)
-    facts = Facts(lifecycle="active", concerns=(WAITING, severe))
+    facts = Facts(node="/n", lifecycle="active", concerns=(WAITING, severe))
     assert headline(facts) == severe.text
 
 
@@ -98,6 +98,14 @@ def test_without_samples_times_are_zero_not_nan():
     assert status(lifecycle="active").inference_time == 0.0
     timed = status(lifecycle="active", stages={"predict": [10.0, 20.0, 90.0]})
     assert timed.inference_time == pytest.approx(0.02)
+
+
+def test_notices_about_outputs_are_warnings_once_pairs_are_processed():
+    facts = {"lifecycle": "active", "notices": ("objects stay in 'camera'",)}
+    assert part("outputs", **facts).level == DiagnosticStatus.WARN
+    assert status(**facts).message == "waiting for the first pair"
+    assert "objects stay" in status(processed=1, **facts).message
+    assert part("outputs", lifecycle="active").level == DiagnosticStatus.OK
 
 
 def test_running_numbers_are_not_a_change():

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -88,6 +89,7 @@ class Rig:
         self.received: dict[str, list] = {name: [] for name in (*listen, "status")}
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
+        self._diagnostics: list[DiagnosticArray] | None = None
         self.compressed = parameters.get("input.image_transport") == "compressed"
         kind, suffix = (CompressedImage, "/compressed") if self.compressed else (Image, "")
         self.cameras = {
@@ -118,7 +120,13 @@ class Rig:
         for side, publisher in self.infos.items():
             publisher.publish(camera_info(side == "right", width, height, baseline))
         reader = self.node.pipeline.rig_reader
-        assert wait_until(lambda: len(reader._infos) == 2)
+        wanted = (height, width)
+
+        def known() -> bool:
+            infos = [reader.newest(side) for side in reader.sides]
+            return all(i is not None and (i.height, i.width) == wanted for i in infos)
+
+        assert wait_until(known)
 
     def next_stamp(self) -> int:
         """A later stamp, nanoseconds."""
@@ -175,6 +183,16 @@ class Rig:
                 return next((s for s in reversed(self.received["status"]) if true(s)), None)
 
         return wait_until(find, timeout)
+
+    def diagnostics(self, part: str) -> list[DiagnosticStatus]:
+        """The node's diagnostics of one part that were received since the first call."""
+        if self._diagnostics is None:
+            self._diagnostics = []
+            self.peer.create_subscription(
+                DiagnosticArray, "/diagnostics", self._diagnostics.append, 10
+            )
+        name = f"{self.namespace.lstrip('/')}/perception_node: {part}"
+        return [s for array in list(self._diagnostics) for s in array.status if s.name == name]
 
     def call(self, kind: type, name: str, request: Any, timeout: float = TIMEOUT_S):
         """Call a service and wait for the answer."""
