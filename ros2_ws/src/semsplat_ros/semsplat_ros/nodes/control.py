@@ -45,6 +45,9 @@ class Control:
         if self._node.closing:
             return SemsplatError(ErrorCode.SHUTTING_DOWN, "the node is shutting down")
         label = self._node.state_label
+        fault = self._node.pipeline.failures.fault
+        if fault is not None and fault.is_lasting:
+            return fault.error
         if label == "active":
             return None
         failed = self._node.configure_error

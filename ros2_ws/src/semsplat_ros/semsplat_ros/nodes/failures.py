@@ -26,6 +26,11 @@ class Fault:
     free_model: bool
     """True if the model must go too: the device is lost or its memory is full."""
 
+    @property
+    def is_lasting(self) -> bool:
+        """True if only another process can help: CUDA never recovers from a sticky error."""
+        return self.error.code == ErrorCode.CUDA_ERROR
+
 
 class Failures:
     """Counts failures in a row and says when it is enough. Thread-safe."""
@@ -87,25 +92,25 @@ class Failures:
         self._throttle.log(_logger, logging.WARNING, key, f"pair dropped: {error}")
 
 
-def as_semsplat_error(problem: Exception) -> SemsplatError:
+def as_semsplat_error(problem: Exception, during: str = "processing a pair") -> SemsplatError:
     """Any exception out of the model as one that users understand; unexpected ones are logged."""
     if isinstance(problem, SemsplatError):
         return problem
     if isinstance(problem, (torch.OutOfMemoryError, MemoryError)):
-        return SemsplatError(ErrorCode.OUT_OF_MEMORY, _memory_message())
+        return SemsplatError(ErrorCode.OUT_OF_MEMORY, _memory_message(during))
     if isinstance(problem, RuntimeError) and "CUDA error" in str(problem):
         first_line = str(problem).splitlines()[0]
         return SemsplatError(
             ErrorCode.CUDA_ERROR, f"{first_line}; the process must be started again"
         )
-    return internal_error("processing a pair", problem)
+    return internal_error(during, problem)
 
 
-def _memory_message() -> str:
+def _memory_message(during: str) -> str:
     if not torch.cuda.is_available():
-        return "not enough memory for this pair; use a smaller model"
+        return f"not enough memory for {during}; use a smaller model"
     free, total = torch.cuda.mem_get_info()
     return (
-        f"not enough GPU memory for this pair: {free} of {total} bytes free; "
+        f"not enough GPU memory for {during}: {free} of {total} bytes free; "
         "use model.precision fp16 or a smaller model"
     )

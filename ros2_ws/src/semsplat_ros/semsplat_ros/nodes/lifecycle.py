@@ -15,8 +15,8 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 
-from semsplat_ros.errors import SemsplatError
-from semsplat_ros.nodes.guards import internal_error
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.nodes.failures import as_semsplat_error
 
 _logger = logging.getLogger(__name__)
 
@@ -113,7 +113,10 @@ class SafeLifecycleNode(LifecycleNodeMixin, Node):
             self.transition_failed(name, refusal)
             return FAILURE
         except Exception as problem:
-            self.transition_failed(name, internal_error(name, problem))
+            error = as_semsplat_error(problem, name)
+            if error.code != ErrorCode.INTERNAL:  # which is logged with its reference
+                _logger.error("%s failed: %s", name, error)
+            self.transition_failed(name, error)
             return ERROR
         if must_free:
             return ERROR

@@ -25,6 +25,7 @@ from semsplat_ros.nodes.outputs import Outputs
 from semsplat_ros.nodes.pairing import PairGuard
 from semsplat_ros.nodes.parameters import declare_parameters
 from semsplat_ros.nodes.pipeline import Pipeline
+from semsplat_ros.nodes.process import EXIT_DEVICE_LOST, leave, run
 from semsplat_ros.nodes.rig import RigReader
 from semsplat_ros.nodes.services import Services
 from semsplat_ros.nodes.settings import Settings
@@ -70,6 +71,8 @@ class PerceptionNode(SafeLifecycleNode):
         self.pairs: PairGuard | None = None
         self.configure_error: SemsplatError | None = None
         self.closing = False
+        self.exit_code: int | None = None
+        """See :class:`semsplat_ros.nodes.process.Closable`."""
         self._applied: Settings | None = None
         self._input_group = MutuallyExclusiveCallbackGroup()
         self.board = StatusBoard(self)
@@ -233,10 +236,13 @@ class PerceptionNode(SafeLifecycleNode):
         if self.closing:
             return
         self._apply_live_settings()
-        if self.pipeline.failures.fault is not None and self.state_label == "active":
-            _logger.error("giving up: %s", self.pipeline.failures.fault.error)
+        fault = self.pipeline.failures.fault
+        if fault is not None and self.state_label == "active":
+            _logger.error("giving up: %s", fault.error)
             self.change(self.trigger_deactivate)
         self.board.tick()
+        if fault is not None and fault.is_lasting:
+            self.exit_code = EXIT_DEVICE_LOST  # after the board has told why
 
     def _apply_live_settings(self) -> None:
         settings = self.settings()
@@ -253,8 +259,6 @@ class PerceptionNode(SafeLifecycleNode):
 
 def main() -> NoReturn:
     """Entry point: run until a signal comes."""
-    from semsplat_ros.nodes.process import leave, run
-
     leave(run(PerceptionNode))
 
 

@@ -14,6 +14,9 @@ from typing import NoReturn, Protocol, runtime_checkable
 from semsplat_ros.threads import share_processor, take_turns_often
 
 EXIT_BAD_START = 2
+EXIT_DEVICE_LOST = 70
+"""EX_SOFTWARE of sysexits.h: end this process and start another one."""
+EXIT_LOOK_S = 0.2
 CLOSE_TIMEOUT_S = 2.5
 """After this the process ends, whatever still runs."""
 NUM_THREADS = 12
@@ -26,6 +29,9 @@ _logger = logging.getLogger(__name__)
 @runtime_checkable
 class Closable(Protocol):
     """A node that ends its own threads."""
+
+    exit_code: int | None
+    """Set by the node when the process should end with it; None = run on."""
 
     def close(self, timeout: float) -> bool:
         """Stop everything; True if all threads have ended."""
@@ -94,7 +100,8 @@ def run(
         signals: if the handlers are installed already.
 
     Returns:
-        0 after a signal or a shutdown, 2 if the node could not be started with what it was given.
+        0 after a signal or a shutdown, 2 if the node could not be started with what it was given,
+        else the exit code that the node asked for.
     """
     signals = signals or StopSignals()
     import rclpy
@@ -110,11 +117,10 @@ def run(
         print(f"semsplat: cannot start: {_one_line(problem)}", file=sys.stderr)
         rclpy.try_shutdown()
         return EXIT_BAD_START
-    _spin_until_stopped(node, signals.stop)
-    return 0
+    return _spin_until_stopped(node, signals.stop)
 
 
-def _spin_until_stopped(node: Closable, stop: threading.Event) -> None:
+def _spin_until_stopped(node: Closable, stop: threading.Event) -> int:
     import rclpy
     from rclpy.executors import MultiThreadedExecutor
 
@@ -122,12 +128,15 @@ def _spin_until_stopped(node: Closable, stop: threading.Event) -> None:
     executor.add_node(node)
     thread = threading.Thread(target=_spin, args=(executor, stop), name="semsplat-spin")
     thread.start()
-    stop.wait()
+    while node.exit_code is None and not stop.wait(EXIT_LOOK_S):
+        pass
+    code = node.exit_code or 0
     # Neither a model call nor a callback can be interrupted: if one hangs, this ends the process.
-    last_resort = threading.Timer(CLOSE_TIMEOUT_S, os._exit, (0,))
+    last_resort = threading.Timer(CLOSE_TIMEOUT_S, os._exit, (code,))
     last_resort.daemon = True
     last_resort.start()
     ended = node.close(timeout=CLOSE_TIMEOUT_S * 0.6)
+    stop.set()
     executor.shutdown()
     thread.join()
     node.destroy_node()
@@ -135,7 +144,8 @@ def _spin_until_stopped(node: Closable, stop: threading.Event) -> None:
     last_resort.cancel()
     if not ended:
         _logger.warning("the model call that is still running is abandoned")
-        leave(0)
+        leave(code)
+    return code
 
 
 def _spin(executor, stop: threading.Event) -> None:

@@ -95,6 +95,9 @@ class RoomCameras(Node):
         SemsplatError: for a parameter that cannot be, or a room that cannot be drawn.
     """
 
+    exit_code: int | None = None
+    """It runs until it is told to end; see :class:`semsplat_ros.nodes.process.Closable`."""
+
     def __init__(self, **options) -> None:
         super().__init__("room_cameras", **options)
         self._values = declare(self, SPECS)

@@ -273,6 +273,11 @@ def test_model_that_fails_again_and_again_stops_the_node(ros_graph, fault, times
         assert rig.node.pipeline.wait_handled(handled, 5.0)
     assert wait_until(lambda: rig.state() == state)
     assert rig.wait_status(lambda s: s.state == s.FAULT)
+    lost = "CUDA" in str(fault)
+    assert rig.query("chair").error.code == (
+        ErrorCode.CUDA_ERROR if lost else ErrorCode.NOT_ACTIVE
+    )
+    assert bool(wait_until(lambda: rig.node.exit_code, 0.3)) == lost
     rig.model.raises = None
     if state == "unconfigured":
         assert rig.transition(Transition.TRANSITION_CONFIGURE)

@@ -25,6 +25,7 @@ from test.support.fake_model import picture
 from test.support.perception_rig import ROOM, VOCABULARY, wait_until
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(120)]
+CUDA_ERROR = 301
 START_S = 40.0
 """The machine may be busy and torch takes its time; nothing is asserted about it."""
 HANGS_S = 10.0
@@ -52,6 +53,8 @@ def load(settings):
                 settings_hang.wait()
             return inner(views)
         model.predict = predict
+    if mode == "device_lost":
+        model.raises = RuntimeError("CUDA error: device-side assert triggered\\nmore")
     return model
 leave(run(lambda: PerceptionNode(load=load), signals=signals))
 """
@@ -118,6 +121,18 @@ def start(ros_graph):
         process.close()
 
 
+def cameras_of(peer: Node) -> Callable[[], None]:
+    """Publishers of both cameras; the result sends a pair."""
+    cameras = [peer.create_publisher(Image, f"{side}/image_raw", 1) for side in ("left", "right")]
+
+    def send() -> None:
+        for camera in cameras:
+            header = to_header(time.time_ns() // 10**8 * 10**8, "camera")
+            camera.publish(to_image(picture(ROOM), "rgb8", header))
+
+    return send
+
+
 def assert_clean(process: Process, seconds: float) -> None:
     assert process.process.returncode == 0, process.output
     assert "Traceback" not in process.output, process.output
@@ -129,14 +144,12 @@ def test_active_node_answers_and_ends_cleanly(start):
     process = start("plain")
     process.wait_status(lambda s: s.state == NodeStatus.ACTIVE)
     peer = process.peer
-    cameras = [peer.create_publisher(Image, f"{side}/image_raw", 1) for side in ("left", "right")]
+    send = cameras_of(peer)
     seen: list[ObjectInstanceArray] = []
     peer.create_subscription(ObjectInstanceArray, "instances", seen.append, 1)
 
     def pair_is_processed() -> bool:
-        for camera in cameras:
-            header = to_header(time.time_ns() // 10**8 * 10**8, "camera")
-            camera.publish(to_image(picture(ROOM), "rgb8", header))
+        send()
         time.sleep(0.1)
         return bool(seen)
 
@@ -169,15 +182,27 @@ def test_node_that_loads_its_model_ends_cleanly(start):
 def test_node_whose_model_hangs_ends_all_the_same(start):
     process = start("hang")
     process.wait_status(lambda s: s.state == NodeStatus.ACTIVE)
-    peer = process.peer
-    cameras = [peer.create_publisher(Image, f"{side}/image_raw", 1) for side in ("left", "right")]
+    send = cameras_of(process.peer)
     end = time.monotonic() + 2.0
     while time.monotonic() < end:
-        for camera in cameras:
-            header = to_header(time.time_ns() // 10**8 * 10**8, "camera")
-            camera.publish(to_image(picture(ROOM), "rgb8", header))
+        send()
         time.sleep(0.1)
     assert_clean(process, process.stop(signal.SIGTERM))
+
+
+def test_lost_device_ends_the_process_with_code_70_so_that_respawn_helps(start):
+    process = start("device_lost", "-p", "model.warmup:=false")
+    process.wait_status(lambda s: s.state == NodeStatus.ACTIVE)
+    end = time.monotonic() + START_S
+    send = cameras_of(process.peer)
+    while process.process.poll() is None and time.monotonic() < end:
+        send()
+        time.sleep(0.1)
+    process.output, _ = process.process.communicate(timeout=HANGS_S)
+    assert process.process.returncode == 70, process.output
+    assert "CUDA error: device-side assert triggered" in process.output
+    assert "Traceback" not in process.output
+    process.wait_status(lambda s: s.state == s.FAULT and s.last_error.code == CUDA_ERROR)
 
 
 def test_bad_parameter_is_one_line_and_code_2(start):
