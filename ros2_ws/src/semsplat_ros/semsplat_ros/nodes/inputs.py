@@ -99,6 +99,11 @@ class Inputs:
                 lambda info, side=side: rig.store(side, info),
             )
 
+    def calibration_senders(self) -> tuple[str, ...]:
+        """The sides whose CameraInfo has a publisher now."""
+        topics = self.info_topics.items()
+        return tuple(side for side, topic in topics if self._node.count_publishers(topic))
+
     def close(self) -> None:
         """Unsubscribe."""
         for subscription in self._subscriptions:

@@ -4,7 +4,8 @@
 where."""
 
 import logging
-from collections.abc import Hashable, Mapping
+import threading
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,9 @@ from semsplat_ros.scene import ScaleStatus
 _logger = logging.getLogger(__name__)
 MAX_MODES = 8
 """Frames and image sizes of a camera whose CameraInfo is kept."""
+FIRST_WAIT_S = 1.0
+"""Seconds that the first pair waits for the CameraInfo of cameras that publish one. Without it the
+pair's metres would be a guess, and its scene the one that a first query is answered from."""
 RECTIFY = "run image_proc and take its image_rect topics"
 
 
@@ -54,15 +58,24 @@ class RigReader:
         image_topics: by side; "left" alone for one camera that is paired with itself. Their names
             say whether the images are rectified.
         transforms: asked for the baseline if nothing else gives one.
+        senders: the sides whose CameraInfo has a publisher now.
     """
 
-    def __init__(self, image_topics: Mapping[str, str], transforms: Transforms) -> None:
+    def __init__(
+        self,
+        image_topics: Mapping[str, str],
+        transforms: Transforms,
+        senders: Callable[[], tuple[str, ...]] = tuple,
+    ) -> None:
         self.sides = tuple(image_topics)
         self._named_rectified = {
             side: is_rectified_topic(topic) for side, topic in image_topics.items()
         }
         self._transforms = transforms
         self._infos: dict[str, dict[Hashable, CameraInfo]] = {side: {} for side in self.sides}
+        self._senders = senders
+        self._stored = threading.Condition()
+        self._waited = False
         self._said: dict[str, str] = {}
         self.notes: dict[str, str] = {}
         """What was last read, by "left", "right" and "baseline": for diagnostics."""
@@ -74,7 +87,9 @@ class RigReader:
         key = (info.header.frame_id, image_size(info))
         others = {k: v for k, v in self._infos[side].items() if k != key}
         kept = list(others.items())[-(MAX_MODES - 1) :]
-        self._infos[side] = {**dict(kept), key: info}  # as a whole: the worker may be reading
+        with self._stored:
+            self._infos[side] = {**dict(kept), key: info}  # as a whole: the worker may be reading
+            self._stored.notify_all()
 
     def newest(self, side: str) -> CameraInfo | None:
         """The newest CameraInfo of "left" or "right"."""
@@ -100,6 +115,7 @@ class RigReader:
         """
         infos: dict[str, CameraInfo] = {}
         if settings.input.use_camera_info != "never":
+            self._wait_for_first()
             for side, shape, frame in zip(self.sides, shapes, frames, strict=False):
                 found = self._find(side, shape, frame)
                 if found is not None:
@@ -113,6 +129,16 @@ class RigReader:
         self.warning = "; ".join(warnings)
         left, right = matrices * 2 if len(matrices) == 1 else matrices
         return Rig((left, right), baseline, rectified and shapes[0] == shapes[1], status)
+
+    def _wait_for_first(self) -> None:
+        """Once: until there is CameraInfo of every camera that publishes it."""
+        if self._waited:
+            return
+        with self._stored:
+            self._stored.wait_for(
+                lambda: all(self._infos[side] for side in self._senders()), FIRST_WAIT_S
+            )
+        self._waited = True
 
     def _find(self, side: str, shape: tuple[int, int], frame: str) -> CameraInfo | None:
         """The CameraInfo of a picture's frame and size, else the newest."""

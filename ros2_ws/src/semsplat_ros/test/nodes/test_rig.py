@@ -3,6 +3,7 @@
 """Where intrinsics and the baseline come from, in the order: parameter, P, TF, nothing."""
 
 import logging
+import threading
 from dataclasses import replace
 from unittest.mock import create_autospec
 
@@ -223,3 +224,29 @@ def test_changes_are_logged_once(reader, caplog):
     store(reader, 0.12)
     reader.read(SHAPES, FRAMES, DEFAULTS)
     assert len(caplog.records) == 6
+
+
+def test_first_pair_waits_for_calibration_that_is_on_its_way(transforms):
+    reader = RigReader(RECTIFIED, transforms, lambda: ("left", "right"))
+    late = threading.Timer(0.1, lambda: store(reader, 0.12))
+    late.start()
+    rig = reader.read(SHAPES, FRAMES, DEFAULTS)
+    late.join()
+    assert rig.baseline == pytest.approx(0.12)
+    assert rig.status is ScaleStatus.BASELINE
+
+
+def test_calibration_that_never_comes_is_waited_for_once(transforms, monkeypatch):
+    monkeypatch.setattr("semsplat_ros.nodes.rig.FIRST_WAIT_S", 0.05)
+    asked = []
+    reader = RigReader(RECTIFIED, transforms, lambda: asked.append(1) or ("left",))
+    assert reader.read(SHAPES, FRAMES, DEFAULTS).baseline is None
+    so_far = len(asked)
+    assert so_far >= 1
+    assert reader.read(SHAPES, FRAMES, DEFAULTS).baseline is None
+    assert len(asked) == so_far
+
+
+def test_calibration_that_is_never_used_is_not_waited_for(transforms):
+    reader = RigReader(RECTIFIED, transforms, lambda: pytest.fail("asked"))
+    assert reader.read(SHAPES, FRAMES, with_mode("never")).baseline is None

@@ -1,0 +1,38 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""A model is ready for the first user when configuring ends."""
+
+import logging
+
+import pytest
+
+from semsplat_ros.nodes.model_loading import load_perceiver
+from semsplat_ros.nodes.settings import Settings
+from test.support.fake_model import FakeModel
+
+
+def settings(warmup: bool) -> Settings:
+    return Settings().with_values({"model.warmup": warmup})
+
+
+@pytest.mark.parametrize("warmup", [True, False])
+def test_warm_up_runs_model_and_text_encoder_once(warmup: bool) -> None:
+    model = FakeModel()
+    perceiver, vocabulary = load_perceiver(lambda _: model, settings(warmup))
+    assert perceiver.model is model
+    assert vocabulary is None, "open language, and no labels were given"
+    assert model.calls == (1 if warmup else 0)
+    assert model.text_encoder.calls == (1 if warmup else 0)
+
+
+def test_model_without_language_is_loaded_and_says_that_it_answers_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        load_perceiver(lambda _: FakeModel(has_language=False), settings(True))
+    assert "queries will not be answered" in caplog.text
+
+
+def test_what_the_model_raises_ends_the_loading() -> None:
+    with pytest.raises(ValueError, match="broken"):
+        load_perceiver(lambda _: FakeModel(raises=ValueError("broken")), settings(True))
