@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """``semsplat verify``: one of our networks against numbers recorded from the published one."""
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from semsplat_ros.cli.json_file import JsonFile, write_json
 from semsplat_ros.errors import SemsplatError
 
 if TYPE_CHECKING:
@@ -36,13 +38,17 @@ def register(app: typer.Typer) -> None:
 def verify(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}.")],
     golden: Annotated[Path, typer.Option(help="Golden file (npz).")],
-    weights_seed: Annotated[int, typer.Option(help="Seed of the weights and inputs.")],
+    weights_seed: Annotated[
+        int, typer.Option(help="Seed of the weights and inputs.", min=0, max=2**32 - 1)
+    ],
+    json_path: JsonFile = None,
 ) -> None:
     """Compare a network at official size with a golden file; exit status 0 only if all pass."""
     from semsplat_ros.evaluation.verification.registry import verify as run_verification
 
     try:
         report = run_verification(name, golden, weights_seed)
+        write_json(json_path, report_figures(report, golden, weights_seed))
     except SemsplatError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
@@ -50,6 +56,29 @@ def verify(
         typer.echo(line)
     if not report.passed:
         raise typer.Exit(1)
+
+
+def report_figures(report: "Report", golden: Path, seed: int) -> dict[str, Any]:
+    """What ``--json`` writes; a deviation that is no number is null."""
+    return {
+        "system": report.system,
+        "golden": str(golden),
+        "weights_seed": seed,
+        "passed": report.passed,
+        "entries": [
+            {
+                "name": c.name,
+                "deviation": c.deviation if math.isfinite(c.deviation) else None,
+                "limit": c.limit,
+                "passed": c.passed,
+                "note": c.note,
+            }
+            for c in report.comparisons
+        ],
+        "inputs": report.inputs,
+        "not_compared": list(report.not_compared),
+        "of_other_systems": list(report.of_other_systems),
+    }
 
 
 def report_lines(report: "Report") -> list[str]:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``semsplat weights``: what a file is, a safer form of it, where official ones are."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,9 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from semsplat_ros.cli.json_file import JsonFile, write_json
 from semsplat_ros.errors import SemsplatError
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def inspect(
     file: Annotated[Path, typer.Argument(help=".safetensors, .pth, .ckpt or .pt")],
     sha256: Annotated[bool, typer.Option("--sha256", help="Also compute the checksum.")] = False,
-    as_json: AsJson = False,
+    json_path: JsonFile = None,
 ) -> None:
     """Say what a file is; nothing in it is executed.
 
@@ -43,25 +41,23 @@ def inspect(
 
     with _explained():
         report = inspect_file(file, sha256)
-    if as_json:
-        typer.echo(json.dumps(asdict(report), indent=1))
-    else:
-        state = "complete" if report.complete else f"{report.difference_count} differences"
-        if report.system == "unknown":
-            state = "not checked"
-        rows = {
-            "file": f"{report.file}, {report.bytes / 1e9:.2f} GB, {report.container}",
-            "is": report.about,
-            "system": report.system,
-            "variant": report.variant,
-            "state": state,
-            "holds": f"{report.tensors} tensors, {report.parameters / 1e6:.1f} million values",
-            "besides": f"{report.extras} tensors of something else" if report.extras else "",
-            "terms": report.licence,
-            "built by": report.model_string,
-            "sha256": report.sha256,
-        }
-        _print(rows | {f"differs {i}": d for i, d in enumerate(report.differences, 1)})
+        write_json(json_path, asdict(report))
+    state = "complete" if report.complete else f"{report.difference_count} differences"
+    if report.system == "unknown":
+        state = "not checked"
+    rows = {
+        "file": f"{report.file}, {report.bytes / 1e9:.2f} GB, {report.container}",
+        "is": report.about,
+        "system": report.system,
+        "variant": report.variant,
+        "state": state,
+        "holds": f"{report.tensors} tensors, {report.parameters / 1e6:.1f} million values",
+        "besides": f"{report.extras} tensors of something else" if report.extras else "",
+        "terms": report.licence,
+        "built by": report.model_string,
+        "sha256": report.sha256,
+    }
+    _print(rows | {f"differs {i}": d for i, d in enumerate(report.differences, 1)})
     if report.difference_count:
         raise typer.Exit(1)
 
@@ -70,38 +66,34 @@ def convert(
     file: Annotated[Path, typer.Argument(help="An official file.")],
     out: Annotated[Path, typer.Argument(help="A name that ends in .safetensors.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
-    as_json: AsJson = False,
+    json_path: JsonFile = None,
 ) -> None:
     """Rewrite weights as safetensors, which cannot hold code and load faster."""
     from semsplat_ros.families.conversion import convert as convert_file
 
     with _explained():
         checkpoint = convert_file(file, out, overwrite)
-    size = out.stat().st_size
-    if as_json:
-        typer.echo(json.dumps({"file": str(out), "system": checkpoint.system, "bytes": size}))
-    else:
-        _print(
-            {
-                "written": f"{out}, {size / 1e9:.2f} GB",
-                "system": checkpoint.system,
-                "terms": checkpoint.licence,
-            }
-        )
+        size = out.stat().st_size
+        write_json(json_path, {"file": str(out), "system": checkpoint.system, "bytes": size})
+    _print(
+        {
+            "written": f"{out}, {size / 1e9:.2f} GB",
+            "system": checkpoint.system,
+            "terms": checkpoint.licence,
+        }
+    )
 
 
 def where(
     name: Annotated[str, typer.Argument(help="A system, for example splatt3r; none: all.")] = "",
-    as_json: AsJson = False,
+    json_path: JsonFile = None,
 ) -> None:
     """Say where official weights come from and under which terms."""
     from semsplat_ros.families.weight_sources import WEIGHT_SOURCES, weight_source
 
     with _explained():
         sources = [weight_source(name)] if name else list(WEIGHT_SOURCES.values())
-    if as_json:
-        typer.echo(json.dumps([asdict(source) for source in sources], indent=1))
-        return
+        write_json(json_path, [asdict(source) for source in sources])
     for source in sources:
         _print(
             {

@@ -30,6 +30,14 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
+def run_for_json(tmp_path, *arguments):
+    """Exit status and report."""
+    file = tmp_path / "report.json"
+    result = run(*arguments, "--json", file)
+    assert file.exists(), result.output
+    return result.exit_code, json.loads(file.read_text())
+
+
 @pytest.fixture
 def official(tmp_path):
     """Splatt3R's layout."""
@@ -40,10 +48,9 @@ def official(tmp_path):
     return path
 
 
-def test_inspect_says_what_it_is(official):
-    result = run("weights", "inspect", official, "--json", "--sha256")
-    assert result.exit_code == 0, result.output
-    report = json.loads(result.output)
+def test_inspect_says_what_it_is(official, tmp_path):
+    status, report = run_for_json(tmp_path, "weights", "inspect", official, "--sha256")
+    assert status == 0
     assert (report["system"], report["complete"], report["extras"]) == ("splatt3r", True, 1)
     assert report["parameters"] == 729_044_772
     assert len(report["sha256"]) == 64
@@ -56,9 +63,10 @@ def test_inspect_of_an_incomplete_file_lists_differences(tmp_path):
     state = state_dict("dust3r")
     del state["enc_norm.weight"]
     torch.save({"model": state}, tmp_path / "d.pth")
-    result = run("weights", "inspect", tmp_path / "d.pth", "--json")
-    assert result.exit_code == 1
-    assert json.loads(result.output)["differences"] == ["enc_norm.weight is missing"]
+    status, report = run_for_json(tmp_path, "weights", "inspect", tmp_path / "d.pth")
+    assert status == 1
+    assert report["differences"] == ["enc_norm.weight is missing"]
+    assert "enc_norm.weight is missing" in run("weights", "inspect", tmp_path / "d.pth").output
     refused = run("weights", "convert", tmp_path / "d.pth", tmp_path / "d.safetensors")
     assert refused.exit_code == 2
     assert "enc_norm.weight is missing" in refused.output
@@ -89,9 +97,9 @@ def test_convert_keeps_every_weight(tmp_path):
     shared = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
     state = {"a": shared, "b": torch.ones(3), "same": shared, "half": torch.ones(2).half()}
     torch.save({"state_dict": state}, source)
-    result = run("weights", "convert", source, target, "--json")
-    assert result.exit_code == 0, result.output
-    assert json.loads(result.output)["bytes"] == target.stat().st_size
+    status, report = run_for_json(tmp_path, "weights", "convert", source, target)
+    assert status == 0
+    assert report["bytes"] == target.stat().st_size
     after = read_checkpoint(target).tensors
     assert after.keys() == state.keys()
     for name, tensor in state.items():
@@ -123,10 +131,9 @@ def test_convert_of_a_system_writes_each_tensor_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", [*tensor_list_names(), "gsemsplat"])
-def test_where_knows_every_system(name):
-    result = run("weights", "where", name, "--json")
-    assert result.exit_code == 0
-    (source,) = json.loads(result.output)
+def test_where_knows_every_system(name, tmp_path):
+    status, (source,) = run_for_json(tmp_path, "weights", "where", name)
+    assert status == 0
     assert source["system"] == name
     assert source["terms"]
 
@@ -137,3 +144,9 @@ def test_where_of_all_and_of_nothing():
     unknown = run("weights", "where", "resnet")
     assert unknown.exit_code == 2
     assert "INVALID_NAME" in unknown.output
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
+    result = run("weights", "where", "lsm", "--json", tmp_path / "none" / "report.json")
+    assert result.exit_code == 2
+    assert result.output.startswith("IO_ERROR: ")

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden files, their comparison, and ``semsplat verify``'s verdict."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +20,7 @@ from semsplat_ros.evaluation.verification.registry import SYSTEMS, Entry, verify
 
 TENSOR = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 INDEX = np.array([0, 5, 23, 5])
-STD = 7.0
+STD = float(TENSOR.std())
 
 
 def entries(layout: str = "idx") -> dict[str, np.ndarray]:
@@ -64,6 +67,43 @@ def test_missing_file_and_incomplete_entry_are_refused(tmp_path):
         load_golden(tmp_path / "part.npz")
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("idx", np.array([0, 5, 24, 5])),
+        ("idx", np.array([0, 5, -1, 5])),
+        ("idx", np.array([0.0, 5.0, 1.0, 5.0])),
+        ("idx", np.zeros(0, np.int64)),
+        ("val", np.zeros(3, np.float32)),
+        ("val", np.array(["a", "b", "c", "d"])),
+        ("shape", np.array([2, 0, 4])),
+        ("shape", np.array(24)),
+        ("stats", np.array([11.5, np.inf])),
+        ("stats", np.zeros(0)),
+    ],
+)
+def test_damaged_entries_are_named(tmp_path, part, value):
+    np.savez(tmp_path / "x.npz", **entries() | {f"a/b/{part}": value})
+    with pytest.raises(SemsplatError, match="the entry 'a/b'") as refusal:
+        load_golden(tmp_path / "x.npz")
+    assert refusal.value.code is ErrorCode.BAD_FILE
+
+
+def test_files_of_other_kinds_are_refused(tmp_path):
+    np.save(tmp_path / "array.npy", TENSOR)
+    torch.save({"a": torch.zeros(3)}, tmp_path / "weights.pth")
+    np.savez(tmp_path / "empty.npz")
+    np.savez_compressed(tmp_path / "damaged.npz", **entries())
+    content = bytearray((tmp_path / "damaged.npz").read_bytes())
+    content[60:70] = bytes(10)
+    (tmp_path / "damaged.npz").write_bytes(content)
+    (tmp_path / "folder.npz").mkdir()
+    for file in tmp_path.iterdir():
+        with pytest.raises(SemsplatError, match=file.name) as refusal:
+            load_golden(file)
+        assert refusal.value.code is ErrorCode.BAD_FILE
+
+
 def test_pickled_arrays_are_refused(tmp_path):
     np.savez(tmp_path / "evil.npz", x=np.array([object()], dtype=object))
     with pytest.raises(SemsplatError) as refusal:
@@ -80,14 +120,26 @@ class TestRecorder:
 
     def test_deviation_is_the_largest_over_the_standard_deviation(self, recorder):
         ours = torch.from_numpy(TENSOR).clone()
-        ours[0, 1, 1] += 0.7  # flat index 5
-        ours[0, 0, 1] += 100  # not sampled
+        ours[0, 1, 1] += 0.1 * STD  # flat index 5
         recorder.compare("a/b", ours, 0.2)
         (c,) = recorder.comparisons.values()
         assert c.deviation == pytest.approx(0.1)
         assert c.passed
         recorder.compare("a/b", ours, 0.05)
         assert not recorder.comparisons["a/b"].passed
+
+    def test_elements_that_are_not_sampled_count_by_mean_and_deviation(self, recorder):
+        mean, deviation = torch.from_numpy(TENSOR).flatten().repeat(2, 1)
+        mean[11] = 12  # was 11, and the mean 11.5
+        recorder.compare("a/b", mean.view(2, 3, 4), 1e-3)
+        assert recorder.comparisons["a/b"].deviation == pytest.approx(1 / 24 / STD)
+        assert not recorder.comparisons["a/b"].passed
+        deviation[1] -= 1
+        deviation[22] += 1
+        recorder.compare("a/b", deviation.view(2, 3, 4), 1e-3)
+        assert not recorder.comparisons["a/b"].passed
+        recorder.compare("a/b", torch.from_numpy(TENSOR), 0.0)
+        assert recorder.comparisons["a/b"].deviation == 0
 
     @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
     def test_what_is_no_number_fails(self, recorder, bad):
@@ -129,15 +181,15 @@ class TestVerdict:
 
     @pytest.fixture
     def system(self, monkeypatch):
-        def install(run, prefixes=("",)):
+        def install(run, **entry):
             monkeypatch.setattr(registry, "toy", run, raising=False)
-            monkeypatch.setitem(SYSTEMS, "toy", Entry(registry.__name__, "toy", prefixes))
+            monkeypatch.setitem(SYSTEMS, "toy", Entry(registry.__name__, "toy", **entry))
 
         return install
 
-    def call(self, path):
+    def call(self, path, *more):
         app = build_app(["verify"])
-        arguments = ["verify", "toy", "--golden", str(path), "--weights-seed", "3"]
+        arguments = ["verify", "toy", "--golden", str(path), "--weights-seed", "3", *more]
         return CliRunner().invoke(app, arguments)
 
     def test_pass(self, system, path):
@@ -177,15 +229,30 @@ class TestVerdict:
     def test_entries_of_other_systems_are_counted(self, system, path):
         system(
             lambda recorder, seed: recorder.compare("a/b", torch.from_numpy(TENSOR), 1e-6),
-            ("a/",),
+            shared_with="whole",
         )
         result = self.call(path)
         assert result.exit_code == 0
         assert "1 entries of this file belong to other systems" in result.stdout
 
     def test_comparing_nothing_at_all_is_no_pass(self, system, path):
-        system(lambda recorder, seed: None, ("other/",))
+        system(lambda recorder, seed: None, shared_with="")
         assert self.call(path).exit_code == 1
+
+    def test_the_report_as_json(self, system, path, tmp_path):
+        def run(recorder, seed):
+            recorder.compare("a/b", torch.full((2, 3, 4), torch.nan), 1e-6)
+
+        system(run)
+        assert self.call(path, "--json", str(tmp_path / "report.json")).exit_code == 1
+        report = json.loads((tmp_path / "report.json").read_text())
+        assert (report["system"], report["weights_seed"], report["passed"]) == ("toy", 3, False)
+        expected = {"name": "a/b", "deviation": None, "limit": 1e-6, "passed": False, "note": ""}
+        assert report["entries"] == [expected]
+        assert report["not_compared"] == ["whole"]
+        nowhere = self.call(path, "--json", str(tmp_path / "none" / "report.json"))
+        assert nowhere.exit_code == 2
+        assert "cannot be written" in nowhere.output
 
     def test_no_gradient_is_kept(self, system, path):
         modes = []
@@ -209,6 +276,35 @@ def test_the_systems_are_those_that_are_promised():
         "spatialsplat", "spatialsplat-givenlang", "noposplat", "noposplat-3views", "dust3r",
         "splatt3r", "ptv3", "lsm", "lseg", "geometry", "clip",
     }  # fmt: skip
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+SUITED = {
+    "dust3r": {"dust3r"},
+    "geometry": {"geometry"},
+    "lsm": {"lsm", "lseg"},
+    "noposplat": {"noposplat", "noposplat-3views"},
+    "noposplat_multi_3views": {"noposplat", "noposplat-3views"},
+    "ptv3": {"ptv3"},
+    "spatialsplat": {"spatialsplat", "clip"},
+    "spatialsplat_givenlang": {"spatialsplat-givenlang"},
+    "splatt3r": {"splatt3r"},
+}
+
+
+def test_files_are_told_apart():
+    for file in GOLDEN.iterdir():
+        golden = load_golden(file)
+        name = file.stem.removeprefix("golden_").replace("_seed0", "")
+        assert {n for n, entry in SYSTEMS.items() if entry.suits(golden)} == SUITED[name]
+
+
+def test_the_wrong_name_for_a_file_is_refused_before_anything_is_built():
+    with pytest.raises(SemsplatError, match="it suits lseg or lsm") as refusal:
+        verify("dust3r", GOLDEN / "golden_lsm_seed0.npz", 0)
+    assert refusal.value.code is ErrorCode.BAD_FILE
+    with pytest.raises(SemsplatError, match="it suits spatialsplat-givenlang"):
+        verify("spatialsplat", GOLDEN / "golden_spatialsplat_seed0_givenlang.npz", 0)
 
 
 def test_inputs_follow_seed_and_sizes():
@@ -251,6 +347,13 @@ def test_splat_inputs_of_other_seeds_and_sizes_follow_the_rule(seed, views, size
     inputs = splat_inputs(seed, views, size)
     found = [float(t.flatten()[i]) for t in inputs for i in (0, -2)]
     assert found == pytest.approx(SPLAT_PICTURES[seed, views, size], abs=1e-6)
+
+
+def test_sizes_that_a_network_cannot_take_are_refused():
+    golden = GoldenFile({}, {"48x64/input1": np.zeros(1)})
+    assert picture_sizes(golden) == [("48x64", 48, 64)]
+    with pytest.raises(SemsplatError, match="48x64.*multiples of 32"):
+        picture_sizes(golden, 32)
 
 
 def test_sizes_are_read_from_the_names_height_first():

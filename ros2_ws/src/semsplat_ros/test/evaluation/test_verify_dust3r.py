@@ -44,6 +44,6 @@ def test_official_size(name):
 
 @pytest.mark.parametrize("name", ["dust3r", "splatt3r"])
 def test_a_file_of_something_else_is_refused(name):
-    with pytest.raises(SemsplatError, match="picture size") as refusal:
+    with pytest.raises(SemsplatError, match="it suits geometry") as refusal:
         verify(name, GOLDEN / "golden_geometry_seed0.npz", 0)
     assert refusal.value.code is ErrorCode.BAD_FILE

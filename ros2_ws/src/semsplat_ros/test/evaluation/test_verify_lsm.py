@@ -46,7 +46,7 @@ def test_another_seed_does_not_pass():
 
 
 def test_a_file_of_something_else_is_refused():
-    with pytest.raises(SemsplatError, match="picture size"):
+    with pytest.raises(SemsplatError, match="it suits geometry"):
         verify("lsm", GOLDEN / "golden_geometry_seed0.npz", 0)
 
 

@@ -9,6 +9,8 @@ standard deviation over all elements (second entry of ``NAME/stats``, or ``NAME/
 entry is an array stored whole.
 """
 
+import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,17 @@ from torch import Tensor
 from semsplat_ros.errors import ErrorCode, SemsplatError
 
 _PARTS = ("shape", "idx", "val", "stats", "index", "value", "mean", "std", "absmax")
+_BROKEN = (
+    OSError,
+    ValueError,
+    BadZipFile,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    zlib.error,
+)
+"""What NumPy raises on files that it did not write, or that were damaged since."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +92,7 @@ def load_golden(path: Path) -> GoldenFile:
         SemsplatError: BAD_FILE if it cannot be read or an entry is incomplete.
 
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            entries = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, BadZipFile, EOFError) as error:
-        raise SemsplatError(
-            ErrorCode.BAD_FILE, f"{path}: not a readable golden file (npz): {error}"
-        ) from error
+    entries = _entries(path)
     names = [name[: -len("/shape")] for name in entries if name.endswith("/shape")]
     tensors = {name: _tensor(path, entries, name) for name in names}
     parts = {f"{name}/{part}" for name in names for part in _PARTS}
@@ -93,23 +100,50 @@ def load_golden(path: Path) -> GoldenFile:
     return GoldenFile(tensors, arrays)
 
 
+def _entries(path: Path) -> dict[str, np.ndarray]:
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise ValueError("it is a single array (npy)")
+        with archive:
+            entries = {name: archive[name] for name in archive.files}
+    except _BROKEN as error:
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"{path}: not a readable golden file (npz): {error}"
+        ) from error
+    foreign = [name for name, entry in entries.items() if not isinstance(entry, np.ndarray)]
+    if foreign or not entries:
+        what = f"'{foreign[0]}' in it is no array" if foreign else "it is empty"
+        raise SemsplatError(ErrorCode.BAD_FILE, f"{path}: not a golden file (npz): {what}")
+    return entries
+
+
 def _tensor(path: Path, entries: dict[str, np.ndarray], name: str) -> GoldenTensor:
     def first(*parts: str) -> np.ndarray:
         for part in parts:
             if f"{name}/{part}" in entries:
                 return entries[f"{name}/{part}"]
-        raise SemsplatError(
-            ErrorCode.BAD_FILE, f"{path}: the entry '{name}' has none of {', '.join(parts)}"
-        )
+        raise _damaged(path, name, f"has none of {', '.join(parts)}")
 
-    mean, std = first("mean", "stats"), first("std", "stats")
-    return GoldenTensor(
-        shape=tuple(int(n) for n in first("shape")),
-        index=first("idx", "index"),
-        value=first("val", "value"),
-        mean=float(mean if mean.ndim == 0 else mean[0]),
-        std=float(std if std.ndim == 0 else std[1]),
-    )
+    shape, index, value = first("shape"), first("idx", "index"), first("val", "value")
+    mean, std = first("mean", "stats").ravel()[:1], first("std", "stats").ravel()[:2][-1:]
+    if shape.ndim != 1 or shape.dtype.kind not in "iu" or (shape < 1).any():
+        raise _damaged(path, name, f"has the shape {shape.tolist()}")
+    size = math.prod(shape.tolist())
+    if index.ndim != 1 or index.dtype.kind not in "iu" or not len(index):
+        raise _damaged(path, name, "has no list of positions")
+    if index.min() < 0 or index.max() >= size:
+        raise _damaged(path, name, f"has positions outside of its {size} elements")
+    if value.shape != index.shape or value.dtype.kind not in "fiub":
+        raise _damaged(path, name, f"has not one number for each of its {len(index)} positions")
+    numbers = all(part.size == 1 and part.dtype.kind in "fiu" for part in (mean, std))
+    if not (numbers and np.isfinite(mean).all() and np.isfinite(std).all() and std >= 0):
+        raise _damaged(path, name, f"has the mean {mean} and the standard deviation {std}")
+    return GoldenTensor(tuple(shape.tolist()), index, value, float(mean[0]), float(std[0]))
+
+
+def _damaged(path: Path, name: str, how: str) -> SemsplatError:
+    return SemsplatError(ErrorCode.BAD_FILE, f"{path}: the entry '{name}' {how}")
 
 
 @dataclass(frozen=True)
@@ -118,8 +152,8 @@ class Comparison:
 
     name: str
     deviation: float
-    """max |ours - golden| / std of the golden tensor; for whole arrays max |ours - golden|. NaN if
-    there was nothing to compare."""
+    """max |ours - golden| / std of the golden tensor, over samples, mean and deviation;
+    for whole arrays max |ours - golden|. NaN if there was nothing to compare."""
     limit: float
     note: str = ""
     """Empty, or what was left out and why, or why it failed."""
@@ -128,6 +162,11 @@ class Comparison:
     def passed(self) -> bool:
         """True if the deviation is a number within the limit."""
         return self.deviation <= self.limit
+
+
+def _deviation(values: Tensor) -> float:
+    """Standard deviation over all elements, as the golden files have it."""
+    return float(values.std(correction=0))
 
 
 @dataclass
@@ -149,6 +188,9 @@ class Recorder:
     ) -> None:
         """Compare one tensor; a name that the golden file does not hold is passed over.
 
+        Beside the sampled elements mean and standard deviation are compared, which see all of
+        them; not where elements are left out or must agree exactly (limit 0).
+
         Args:
             name: as in the golden file.
             ours: the whole tensor, in the recorded shape.
@@ -165,12 +207,16 @@ class Recorder:
             self.comparisons[name] = Comparison(name, float("nan"), limit, note)
             return
         index = torch.from_numpy(recorded.index).to(ours.device)
-        values = ours.detach().reshape(-1)[index].double().cpu().numpy()
-        delta = np.abs(values - recorded.value.astype(np.float64))
+        flat = ours.detach().reshape(-1)
+        delta = np.abs(flat[index].double().cpu().numpy() - recorded.value.astype(np.float64))
         if left_out is not None:
             out = left_out.reshape(-1)[index].cpu().numpy()
             delta = delta[~out]
             note = f"{note}: {int(out.sum())} of {len(out)} samples left out"
+        elif limit > 0:
+            wide = flat.double()
+            of_all = [float(wide.mean()) - recorded.mean, _deviation(wide) - recorded.std]
+            delta = np.append(delta, np.abs(of_all))
         # With nothing left there is no evidence, and NaN is no pass.
         worst = float(np.max(delta)) if len(delta) else float("nan")
         self.comparisons[name] = Comparison(name, worst / max(recorded.std, 1e-30), limit, note)
@@ -200,7 +246,7 @@ class Recorder:
         std = max(recorded.std, 1e-30)
         worst = max(
             abs(float(values.mean()) - recorded.mean) / std,
-            abs(float(values.std(correction=0)) - recorded.std) / std,
+            abs(_deviation(values) - recorded.std) / std,
             rows / recorded.shape[0],
         )
         # The largest of numbers with NaN among them may be a number.

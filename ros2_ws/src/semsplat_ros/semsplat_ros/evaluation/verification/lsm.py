@@ -26,7 +26,7 @@ from semsplat_ros.evaluation.verification.point_transformer import (
 )
 from semsplat_ros.families.rule_weights import DUST3R_RULE
 from semsplat_ros.networks.dust3r import PairPointMaps
-from semsplat_ros.networks.lseg import Lseg
+from semsplat_ros.networks.lseg import SIDE_MULTIPLE, Lseg
 from semsplat_ros.networks.lsm import Cloud, LanguageFeatures, LsmConfig, LsmNetwork
 
 LIMIT = 1e-4
@@ -39,7 +39,7 @@ INJECTED = ("pts3d", "pts3d_in_other_view")
 
 def lsm(recorder: Recorder, seed: int) -> None:
     """All sizes in the file."""
-    sizes = picture_sizes(recorder.golden)
+    sizes = picture_sizes(recorder.golden, SIDE_MULTIPLE)
     network = load_by_rule(
         lambda: LsmNetwork(LsmConfig(points=WITHOUT_FLASH)), "lsm", seed, DUST3R_RULE
     )
@@ -51,7 +51,7 @@ def lsm(recorder: Recorder, seed: int) -> None:
 
 def lseg(recorder: Recorder, seed: int) -> None:
     """LSeg's image tower and the two small layers around it, under their names in LSM's file."""
-    sizes = picture_sizes(recorder.golden)
+    sizes = picture_sizes(recorder.golden, SIDE_MULTIPLE)
     with torch.device("meta"):
         network = LsmNetwork()
     inside = "lseg_feature_extractor"
