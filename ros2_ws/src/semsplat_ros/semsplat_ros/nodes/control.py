@@ -63,8 +63,9 @@ class Control:
         return SemsplatError(ErrorCode.NO_SCENE_YET, f"no image pair yet; {self._why_no_scene()}")
 
     def reset(self) -> None:
-        """Forget the scene and the images that wait."""
+        """Forget the scene, what is latched of it, and the images that wait."""
         self._node.pipeline.forget()
+        self._node.outputs.forget_scene()
         if self._node.pairs is not None:
             self._node.pairs.reset("reset was called")
 

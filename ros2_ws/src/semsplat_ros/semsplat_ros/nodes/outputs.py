@@ -6,18 +6,19 @@ All messages of one pair carry one stamp, that of the left image, so that consum
 exactly. Nothing is filled that nobody receives.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
+from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from semsplat_interfaces.msg import (
@@ -52,11 +53,13 @@ class Topic:
     latched: bool = False
     always: bool = False
     """Published even if nobody seems to receive it."""
+    of_scene: bool = False
+    """Latched, and taken back when the scene is forgotten."""
 
 
 TOPICS = (
     Topic("points", PointCloud2),
-    Topic("gaussians", SemanticGaussians, latched=True),
+    Topic("gaussians", SemanticGaussians, latched=True, of_scene=True),
     Topic("instances", ObjectInstanceArray, depth=2, always=True),
     Topic("markers", MarkerArray),
     Topic("masks/left", Image),
@@ -67,9 +70,9 @@ TOPICS = (
     Topic("depth/camera_info", CameraInfo),
     Topic("label_table", LabelTable, latched=True),
     Topic("relative_pose", PoseStamped),
-    Topic("query/goal_object", ObjectGoal, latched=True),
-    Topic("query/goal", PoseStamped, latched=True),
-    Topic("query/points", PointCloud2, latched=True),
+    Topic("query/goal_object", ObjectGoal, latched=True, of_scene=True),
+    Topic("query/goal", PoseStamped, latched=True, of_scene=True),
+    Topic("query/points", PointCloud2, latched=True, of_scene=True),
     *([] if Detection3DArray is None else [Topic("detections", Detection3DArray, depth=2)]),
 )
 """``detections`` only where vision_msgs is installed."""
@@ -94,20 +97,23 @@ class Outputs:
     def __init__(self, node: Node, times: StageTimes, transforms: Transforms) -> None:
         self._times, self._transforms = times, transforms
         self.notices = Notices()
-        self._publishers: dict[str, Publisher] = {
-            topic.name: node.create_publisher(
-                topic.kind,
-                topic.name,
-                reliable(topic.depth, topic.latched),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-            for topic in TOPICS
-        }
+        self._node = node
+        self._lock = threading.Lock()
+        self._publishers = {topic.name: self._create(topic) for topic in TOPICS}
         self._always = {topic.name for topic in TOPICS if topic.always}
         self._last_pair = float("nan")
         self._period = float("nan")
         self.counts: dict[str, int] = dict.fromkeys(self._publishers, 0)
         """Messages published so far, by topic."""
+        self._taken_back = dict.fromkeys(self._publishers, 0)
+
+    def _create(self, topic: Topic) -> Publisher:
+        return self._node.create_publisher(
+            topic.kind,
+            topic.name,
+            reliable(topic.depth, topic.latched),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
 
     def subscribers(self) -> dict[str, int]:
         """How many readers each topic has."""
@@ -153,13 +159,19 @@ class Outputs:
         placement.move_cloud(points)
         self._send("query/points", points)
 
-    def clear_markers(self, header: Header) -> None:
-        """Take all objects out of RViz."""
-        from visualization_msgs.msg import Marker
+    def forget_scene(self) -> None:
+        """Take back what late readers would still get of a scene that is forgotten.
 
-        self._send(
-            "markers", MarkerArray(markers=[Marker(header=header, action=Marker.DELETEALL)])
-        )
+        A latched message ends with its publisher alone; an empty one in its place would be taken
+        for a goal.
+        """
+        with self._lock:
+            for topic in TOPICS:
+                if topic.of_scene and self.counts[topic.name] > self._taken_back[topic.name]:
+                    self._taken_back[topic.name] = self.counts[topic.name]
+                    old = self._publishers[topic.name]
+                    self._publishers[topic.name] = self._create(topic)
+                    self._node.destroy_publisher(old)
 
     def _publish_all(self, makers: dict[str, Callable[[], Any]]) -> None:
         # First all are filled, then all are sent: who receives the first one would else take the
@@ -172,12 +184,18 @@ class Outputs:
                 self._send(name, message)
 
     def _send(self, name: str, message) -> None:
-        self._publishers[name].publish(message)
+        try:
+            self._publishers[name].publish(message)
+        except InvalidHandle:
+            return  # the scene was forgotten meanwhile, and its publisher with it
         self.counts[name] += 1
 
     def _wanted(self, name: str) -> bool:
         publisher = self._publishers.get(name)
-        return publisher is not None and publisher.get_subscription_count() > 0
+        try:
+            return publisher is not None and publisher.get_subscription_count() > 0
+        except InvalidHandle:  # as in _send
+            return False
 
     def _notice(self, pair: PairMessages) -> None:
         """Say what users may miss."""

@@ -120,8 +120,11 @@ class PerceptionNode(SafeLifecycleNode):
             self.now_ns if settings.input.allow_zero_stamp else None,
             settings.input.min_baseline_time if settings.input.mode == TEMPORAL_MODE else None,
         )
-        self.pipeline.rig_reader = RigReader(self.inputs.image_topics, self.transforms)
+        self.pipeline.rig_reader = RigReader(
+            self.inputs.image_topics, self.transforms, self.inputs.calibration_senders
+        )
         self.pipeline.forget()
+        self.outputs.forget_scene()
         self.pipeline.failures.reset()
         self.outputs.notices.clear()
         self.control.paused, self._applied = False, None

@@ -49,10 +49,16 @@ def to_cloud(points: np.ndarray, header: Header) -> PointCloud2:
     message.is_bigendian = False
     message.point_step = POINT.itemsize
     message.row_step = POINT.itemsize * len(points)
-    message.is_dense = True
+    message.is_dense = _all_finite(points)
     if len(points):
         message.data.frombytes(np.ascontiguousarray(points).data.cast("B"))
     return message
+
+
+def _all_finite(points: np.ndarray) -> bool:
+    """True if no measure of a point is NaN or infinite; a sum is the fastest way to see one."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return all(np.isfinite(points[name].sum()) for name in ("x", "y", "z", "confidence"))
 
 
 def cloud_points(arrays: SceneArrays, indices: np.ndarray) -> np.ndarray:

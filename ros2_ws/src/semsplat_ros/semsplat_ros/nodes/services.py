@@ -191,28 +191,37 @@ class Services:
     def set_vocabulary(
         self, request: SetVocabulary.Request, response: SetVocabulary.Response
     ) -> SetVocabulary.Response:
-        """Change the labels; on any error the old ones stay whole."""
+        """Change the labels; on any error the old ones stay whole and are in the answer."""
+        with self._vocabulary_lock:
+            try:
+                rejected = self._change_vocabulary(request.mode, tuple(request.labels))
+                if rejected:
+                    response.rejected = [messages.clean_string(reason) for reason in rejected]
+                    raise SemsplatError(
+                        ErrorCode.INVALID_ARGUMENT,
+                        f"{len(rejected)} labels refused, the vocabulary is unchanged: "
+                        f"{rejected[0]}",
+                    )
+            except SemsplatError as refusal:
+                response.error = messages.error(refusal.code, refusal.message)
+            in_force = self._pipeline.vocabulary
+        if in_force is not None:
+            response.version = int(in_force.version)
+            response.labels = [messages.clean_string(label) for label in in_force.labels[1:]]
+        return response
+
+    def _change_vocabulary(self, mode: int, asked: tuple[str, ...]) -> list[str]:
+        """Encode aside, swap whole; "label: reason" for what is refused, then nothing changes."""
         self._refuse_if_not_ready()
         perceiver = self._pipeline.perceiver_or_refuse()
-        with self._vocabulary_lock:
-            old = self._pipeline.vocabulary
-            labels = () if old is None else old.labels[1:]
-            version = 0 if old is None else old.version
-            wanted, rejected = changed_labels(labels, request.mode, tuple(request.labels))
-            if rejected:
-                response.rejected = [messages.clean_string(reason) for reason in rejected]
-                response.error = messages.error(
-                    ErrorCode.INVALID_ARGUMENT,
-                    f"{len(rejected)} labels refused, the vocabulary is unchanged: {rejected[0]}",
-                )
-            else:
-                new = perceiver.make_vocabulary(wanted, version + 1)
-                self._pipeline.vocabulary = new
-                labels, version = new.labels[1:], new.version
-                self._outputs.publish_labels(new.labels, version, self._control.now_ns())
-        response.version = int(version)
-        response.labels = [messages.clean_string(label) for label in labels]
-        return response
+        old = self._pipeline.vocabulary
+        labels, version = ((), 0) if old is None else (old.labels[1:], old.version)
+        wanted, rejected = changed_labels(labels, mode, asked)
+        if not rejected:
+            new = perceiver.make_vocabulary(wanted, version + 1)
+            self._pipeline.vocabulary = new
+            self._outputs.publish_labels(new.labels, new.version, self._control.now_ns())
+        return rejected
 
     def reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Forget the scene."""

@@ -299,31 +299,11 @@ class QuerySettings:
 
 
 @dataclass(frozen=True)
-class FindSettings:
-    """The action find_object."""
-
-    timeout: float = _parameter(
-        30.0, "Search time where a goal gives none.", low=0.1, high=3600.0, unit="s", live=True
-    )
-    max_goals: int = _parameter(4, "Searches at one time.", low=1, high=32, live=True)
-
-
-@dataclass(frozen=True)
 class GoalSettings:
     """Where a robot should stand."""
 
     standoff: float = _parameter(
         0.8, "Distance before the object.", low=0.0, high=10.0, unit="m", live=True
-    )
-
-
-@dataclass(frozen=True)
-class SceneSettings:
-    """Saved scenes."""
-
-    directory: str = _parameter("~/.ros/semsplat", "Scenes are saved here and nowhere else.")
-    max_bytes: int = _parameter(
-        2_000_000_000, "Larger files are not loaded.", low=1, high=10**12, unit="B"
     )
 
 
@@ -359,9 +339,7 @@ class Settings:
     semantics: SemanticsSettings = field(default_factory=SemanticsSettings)
     instance: InstanceSettings = field(default_factory=InstanceSettings)
     query: QuerySettings = field(default_factory=QuerySettings)
-    find: FindSettings = field(default_factory=FindSettings)
     goal: GoalSettings = field(default_factory=GoalSettings)
-    scene: SceneSettings = field(default_factory=SceneSettings)
     diagnostics: DiagnosticsSettings = field(default_factory=DiagnosticsSettings)
     autostart: bool = _parameter(
         True,

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import SetBool, Trigger
 
 from semsplat_interfaces.srv import GetInstance, SetVocabulary
@@ -208,8 +209,13 @@ def test_vocabulary_changes_whole_or_not_at_all(ros_graph):
     added = change(ask.ADD, "green thing")
     expected = ["chair", "wall", "green thing"]
     assert (added.labels, added.version) == (expected, first.version + 1)
-    assert change(ask.REPLACE, *(f"thing {i}" for i in range(513))).error.code == 3
-    assert change(9, "x").error.code == ErrorCode.INVALID_ARGUMENT
+    for refused in (
+        change(ask.REPLACE, *(f"thing {i}" for i in range(513))),
+        change(9, "x"),
+        change(ask.REPLACE),
+    ):
+        assert refused.error.code == ErrorCode.INVALID_ARGUMENT
+        assert (refused.labels, refused.version) == (expected, added.version)
     table = wait_until(
         lambda: [t for t in rig.received["label_table"] if t.version == added.version]
     )
@@ -246,6 +252,44 @@ def test_reset_forgets_and_pause_pauses(ros_graph):
     assert "paused" in rig.query("chair").error.message
     assert rig.call(SetBool, "set_enabled", SetBool.Request(data=True)).success
     rig.good_pair_works()
+
+
+def test_reset_takes_back_what_late_readers_would_get(ros_graph):
+    tf2_ros = pytest.importorskip("tf2_ros")
+    from geometry_msgs.msg import TransformStamped
+
+    of_scene = ("query/goal_object", "query/goal", "query/points", "gaussians")
+    rig = Rig(ros_graph, listen=("instances", *of_scene), target_frame="map").wait_active()
+    there = TransformStamped(child_frame_id=FRAME)
+    there.header.frame_id = "map"
+    broadcaster = tf2_ros.StaticTransformBroadcaster(rig.peer)
+    broadcaster.sendTransform(there)
+    header = rig.send()
+    assert rig.of_stamp("gaussians", header)
+    assert wait_until(lambda: rig.query("chair", publish_goal=True).goal.approach_valid)
+    for name in of_scene:
+        assert wait_until(lambda name=name: rig.received[name]), name
+
+    def late_reader(name: str) -> list:
+        got: list = []
+        kind = next(topic.kind for topic in TOPICS if topic.name == name)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        rig.peer.create_subscription(kind, name, got.append, latched)
+        return got
+
+    early = [late_reader(name) for name in of_scene]
+    assert wait_until(lambda: all(early)), "they are latched"
+    assert rig.call(Trigger, "reset", Trigger.Request()).success
+    late = [late_reader(name) for name in of_scene]
+    table = late_reader("label_table")
+    assert wait_until(lambda: table), "labels stay"
+    assert not wait_until(lambda: any(late), 0.5)
+    readers = rig.node.outputs.subscribers
+    assert wait_until(lambda: all(readers()[name] == 3 for name in of_scene))
+    rig.good_pair_works()
+    assert wait_until(lambda: rig.query("table", publish_goal=True).goal.approach_valid)
+    assert wait_until(lambda: all(late)), "readers of both kinds get the next ones"
+    assert wait_until(lambda: len(early[0]) == 2)
 
 
 def test_capture_processes_exactly_one_new_pair(ros_graph):
