@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.file_layouts import UNKNOWN, FileLayout, identify
+from semsplat_ros.families.mapped_memory import in_dtype
 from semsplat_ros.families.tensor_lists import tensor_list
 from semsplat_ros.families.weight_files import open_weights
 from semsplat_ros.families.weight_sources import WEIGHT_SOURCES
@@ -95,6 +96,8 @@ def read_checkpoint(path: str | Path, sha256: str = "") -> Checkpoint:
             code.
     """
     path = Path(path).expanduser()
+    if path.is_dir():
+        raise SemsplatError(ErrorCode.IO_ERROR, f"{path} is a folder; name a weights file in it")
     if not path.is_file():
         raise SemsplatError(ErrorCode.IO_ERROR, f"there is no weights file {path}")
     if sha256:
@@ -121,13 +124,14 @@ def read_checkpoint(path: str | Path, sha256: str = "") -> Checkpoint:
 def load_into(module: Module, weights: Checkpoint | Mapping[str, Tensor]) -> Module:
     """Give a module its weights; nothing is assigned unless every name and shape agrees.
 
-    The tensors are taken over, not copied, except where the module wants another dtype. Build the
+    The tensors are taken over, not copied, except where the module wants another dtype; those
+    leave memory again as soon as they are converted, if they are mapped from a file. Build the
     module under ``torch.device("meta")`` (see :func:`load_new`) so that it has no weights of its
     own to throw away.
 
     Args:
         module: its state dict must have exactly the official names.
-        weights: a checkpoint or a part of one.
+        weights: a checkpoint or a part of one; floating point where the module has it, finite.
 
     Returns:
         The module.
@@ -146,13 +150,15 @@ def load_into(module: Module, weights: Checkpoint | Mapping[str, Tensor]) -> Mod
         {name: tuple(t.shape) for name, t in weights.items()},
         {name: tuple(t.shape) for name, t in wanted.items()},
     )
+    differences += _wrong_kinds(weights, {name: t.dtype for name, t in wanted.items()})
+    differences = differences or _without_numbers(weights)
     if differences:
         raise SemsplatError(
             ErrorCode.BAD_FILE,
             f"{origin} does not fit {type(module).__name__}: {_shorten(differences)}",
         )
     module.load_state_dict(
-        {name: tensor.to(wanted[name].dtype) for name, tensor in weights.items()},
+        {name: in_dtype(tensor, wanted[name].dtype) for name, tensor in weights.items()},
         strict=True,
         assign=True,
     )
@@ -260,8 +266,31 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 def _official_differences(tensors: Mapping[str, Tensor], system: str) -> tuple[str, ...]:
     if system == UNKNOWN:
         return ()
-    official = {name: spec.shape for name, spec in tensor_list(system).tensors.items()}
-    return tuple(compare({name: tuple(t.shape) for name, t in tensors.items()}, official))
+    official = tensor_list(system).tensors
+    shapes = {name: spec.shape for name, spec in official.items()}
+    differences = compare({name: tuple(t.shape) for name, t in tensors.items()}, shapes)
+    dtypes = {name: spec.dtype for name, spec in official.items()}
+    return tuple(differences + _wrong_kinds(tensors, dtypes))
+
+
+def _wrong_kinds(found: Mapping[str, Tensor], wanted: Mapping[str, torch.dtype]) -> list[str]:
+    """Tensors that are no real numbers where such are expected; their precision is free."""
+    return [
+        f"{name} holds {found[name].dtype}, expected {dtype}".replace("torch.", "")
+        for name, dtype in wanted.items()
+        if name in found and dtype.is_floating_point and not found[name].is_floating_point()
+    ]
+
+
+def _without_numbers(weights: Mapping[str, Tensor]) -> list[str]:
+    """Tensors with a value that is infinite or no number, which would spoil every result."""
+    return [
+        f"{name} holds a value that is infinite or no number"
+        for name, tensor in weights.items()
+        if tensor.is_floating_point()
+        and tensor.numel()
+        and not all(torch.isfinite(bound) for bound in torch.aminmax(tensor))
+    ]
 
 
 @cache

@@ -159,6 +159,7 @@ def test_checksum_and_absence(tmp_path):
     assert read_checkpoint(path, digest.upper()).container == "safetensors"
     assert digest in refused(lambda: read_checkpoint(path, "0" * 64))
     refused(lambda: read_checkpoint(tmp_path / "none.pth"), ErrorCode.IO_ERROR)
+    assert "folder" in refused(lambda: read_checkpoint(tmp_path), ErrorCode.IO_ERROR)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +185,30 @@ def test_nothing_is_assigned_unless_all_fits():
         assert "does not fit Small" in message
         for name, tensor in module.state_dict().items():
             torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
+def test_weights_that_are_no_real_numbers_are_named(tmp_path, dtype):
+    state = state_dict("dust3r")
+    shape = state["enc_norm.bias"].shape
+    state["enc_norm.bias"] = torch.ones((), dtype=dtype).expand(shape)
+    torch.save({"model": state}, tmp_path / "odd.pth")
+    checkpoint = read_checkpoint(tmp_path / "odd.pth")
+    (difference,) = checkpoint.differences
+    assert difference == f"enc_norm.bias holds {str(dtype)[6:]}, expected float32"
+    weights = Small().state_dict() | {"norm.bias": torch.ones(4, dtype=dtype)}
+    assert "norm.bias holds" in refused(lambda: load_new(Small, weights))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_weights_that_are_not_finite_are_named(value, dtype):
+    weights = Small().state_dict()
+    weights["first.weight"] = weights["first.weight"].to(dtype)
+    weights["first.weight"][2, 1] = value
+    assert "first.weight holds a value that is infinite" in refused(
+        lambda: load_new(Small, weights)
+    )
 
 
 def test_loading_takes_the_tensors_over_and_converts_where_needed():

@@ -8,17 +8,24 @@ import torch
 import torch.nn.functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families import splat_loading
+from semsplat_ros.families import network_loading
 from semsplat_ros.families.base import SceneModel
-from semsplat_ros.families.spatialsplat import blending_opacities, gaussians_of, pruned
+from semsplat_ros.families.spatialsplat import (
+    SpatialSplatModel,
+    blending_opacities,
+    gaussians_of,
+    pruned,
+)
 from semsplat_ros.families.splat_loading import (
     load_noposplat,
     load_spatialsplat,
     noposplat_by_rule,
     spatialsplat_by_rule,
 )
+from semsplat_ros.families.splat_views import normalised_intrinsics
 from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.networks.clip import TINY_CLIP
+from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
 from semsplat_ros.scene import IntrinsicsSource, ScaleStatus
 from test.support.official_files import state_dict
@@ -58,6 +65,31 @@ def test_spatialsplat_scene(size, count):
     assert scene.provenance.model == "spatialsplat-rule"
     assert scene.provenance.frame == "camera"
     assert scene.provenance.stamps_ns == (7,) * count
+
+
+def test_lseg_reads_the_pictures_in_0_to_1_and_gives_the_coarse_field_its_semantics():
+    torch.manual_seed(0)
+    lseg, given = Lseg(TINY_LSEG).eval(), views()
+
+    def extractor(images):
+        assert torch.equal(images, given.images)
+        return lseg(images)
+
+    clip_model = spatialsplat()
+    model = SpatialSplatModel(clip_model.network, clip_model.info, extractor)
+    scene, with_clip = model.predict(given), clip_model.predict(given)
+    network = clip_model.network
+    with torch.no_grad():
+        fields = network(
+            (given.images * 2 - 1)[None],
+            normalised_intrinsics(given)[None],
+            lseg(given.images)[None],
+        )
+    semantics = scene.semantics.coarse.semantics
+    torch.testing.assert_close(semantics, fields.coarse.semantics[0].flatten(0, 1))
+    assert not torch.allclose(semantics, with_clip.semantics.coarse.semantics)
+    assert torch.equal(scene.gaussians.means, with_clip.gaussians.means)
+    assert torch.equal(scene.instance_features, with_clip.instance_features)
 
 
 def test_noposplat_has_no_language():
@@ -144,7 +176,7 @@ class TestFiles:
     @pytest.fixture(autouse=True)
     def _no_forward(self, monkeypatch):
         # Official size, but nothing is computed and nothing is hashed.
-        monkeypatch.setattr(splat_loading, "file_sha256", lambda _path: "0123456789abcdef")
+        monkeypatch.setattr(network_loading, "file_sha256", lambda _path: "0123456789abcdef")
 
     def save(self, path, system):
         torch.save({"state_dict": state_dict(system)}, path)
@@ -173,6 +205,27 @@ class TestFiles:
         model = self.load(load_spatialsplat, path)
         assert model.language is not None
         assert model.text_encoder.dimension == 512
+
+    @pytest.mark.parametrize("inner", ["", "net."])
+    def test_spatialsplat_with_lseg_inside(self, tmp_path, inner):
+        self.save(tmp_path / "clip_vitb16.pt", "clip_vitb16")
+        lseg = {n.removeprefix("net."): t for n, t in state_dict("lseg").items()}
+        state = state_dict("spatialsplat")
+        state |= {f"encoder.language_extractor.{inner}{n}": t for n, t in lseg.items()}
+        path = tmp_path / "spatialsplat.ckpt"
+        torch.save({"state_dict": state}, path)
+        model = self.load(load_spatialsplat, path)
+        assert isinstance(model.extractor, Lseg), "what is inside comes before a file beside"
+        assert model.text_encoder.dimension == 512
+        del state[f"encoder.language_extractor.{inner}scratch.head1.bias"]
+        torch.save({"state_dict": state}, path)
+        with pytest.raises(SemsplatError, match=r"Lseg.*scratch\.head1\.bias is missing"):
+            self.load(load_spatialsplat, path)
+
+    def test_spatialsplat_with_lseg_beside_it(self, tmp_path):
+        path = self.save(tmp_path / "spatialsplat.ckpt", "spatialsplat")
+        self.save(tmp_path / "demo_e200.ckpt", "lseg")
+        assert isinstance(self.load(load_spatialsplat, path).extractor, Lseg)
 
     def test_another_system_is_refused(self, tmp_path):
         path = self.save(tmp_path / "a.ckpt", "noposplat")
