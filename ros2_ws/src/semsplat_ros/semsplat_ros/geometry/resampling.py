@@ -26,7 +26,8 @@ class Resampling(StrEnum):
     """Bilinear with aligned corners and no smoothing, then the centre (SpatialSplat's
     inference)."""
     LANCZOS = "lanczos"
-    """8-bit Lanczos, then the centre (NoPoSplat's data)."""
+    """8-bit Lanczos where the picture shrinks and bicubic where it does not, then the centre (data
+    of DUSt3R's family and of NoPoSplat, which never enlarges)."""
 
 
 def resample(
@@ -52,7 +53,8 @@ def resample(
     factor = max(height / picture.shape[0], width / picture.shape[1])
     size = (round(picture.shape[0] * factor), round(picture.shape[1] * factor))
     if how is Resampling.LANCZOS:
-        image = Image.fromarray(picture).resize(size[::-1], Image.Resampling.LANCZOS)
+        method = Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.BICUBIC
+        image = Image.fromarray(picture).resize(size[::-1], method)
         scaled = _unit(np.asarray(image))
     else:
         scaled = F.interpolate(_unit(picture)[None], size, mode="bilinear", align_corners=True)[0]

@@ -5,6 +5,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from semsplat_ros.geometry.resampling import Resampling, resample
 from semsplat_ros.geometry.views import central_crop, prepare_views
@@ -58,6 +59,16 @@ def test_area_is_the_mean():
 def test_lanczos_stays_8_bit():
     out = to_size(picture(64, 64), 32, 32, Resampling.LANCZOS) * 255
     torch.testing.assert_close(out, out.round(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("side", "method"), [(64, Image.Resampling.LANCZOS), (20, Image.Resampling.BICUBIC)]
+)
+def test_lanczos_shrinks_and_bicubic_enlarges(side, method):
+    image = picture(side, side)
+    expected = np.asarray(Image.fromarray(image).resize((32, 32), method))
+    out = to_size(image, 32, 32, Resampling.LANCZOS)
+    np.testing.assert_allclose(out.permute(1, 2, 0).numpy(), expected / 255, atol=1e-6)
 
 
 def test_the_methods_differ_and_views_pass_them_on():
