@@ -28,8 +28,9 @@ from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.dust3r import Dust3rNetwork
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
-from semsplat_ros.networks.lsm import TINY_LSM, LsmNetwork
+from semsplat_ros.networks.lsm import TINY_LSM, VOXEL_SIZE, Cloud, LsmNetwork
 from semsplat_ros.networks.lsm_head import LsmGaussianHead
+from semsplat_ros.networks.point_cloud import structure_of, voxelize
 from semsplat_ros.networks.point_transformer import (
     TINY_POINT_TRANSFORMER,
     PointTransformer,
@@ -204,3 +205,30 @@ def test_a_wrong_number_and_an_unknown_entry_fail_and_nothing_else_does(recorded
 def test_another_seed_fails(recorded):
     name, path, _entry = recorded
     assert not verify(name, path, SEED + 1).passed
+
+
+def test_rounding_of_the_size_moves_no_point_that_is_fed_in(tmp_path, monkeypatch):
+    generator = np.random.default_rng(1)
+    recording = scenes("64x64")
+    for entry in lsm.INJECTED:
+        points = generator.standard_normal((1, 64, 64, 3)).astype(np.float32)
+        recording.golden.arrays[f"64x64/inject/{entry}"] = points
+    cloud = LsmNetwork.assemble
+
+    def assemble(self, points, images):
+        centred = cloud(self, points, images)
+        scale = (1 + 8e-7) * centred.scale
+        coords = (points.flatten(1, 3) - centred.centre) / scale
+        grid = voxelize(coords[0], VOXEL_SIZE)
+        moved = structure_of(coords[0], grid, centred.structure.counts)
+        assert not torch.equal(grid, centred.structure.grid), "some point moves"
+        features = torch.cat([coords[0], centred.features[:, 3:]], dim=1)
+        return Cloud(moved, features, centred.points, centred.centre, scale)
+
+    with monkeypatch.context() as recorded, torch.inference_mode():
+        recorded.setattr(LsmNetwork, "assemble", assemble)
+        lsm.lsm(recording, SEED)
+    report = verify("lsm", recording.save(tmp_path / "golden.npz"), SEED)
+    assert report.passed
+    assert not [c for c in report.comparisons if c.note], "every element counts"
+    assert report.inputs.keys() == {f"64x64/inject/{entry}" for entry in lsm.INJECTED}
