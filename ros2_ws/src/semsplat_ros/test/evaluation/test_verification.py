@@ -3,6 +3,7 @@
 """Golden files, their comparison, and ``semsplat verify``'s verdict."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from semsplat_ros.evaluation.verification import registry
 from semsplat_ros.evaluation.verification.dust3r import picture_sizes
 from semsplat_ros.evaluation.verification.golden import GoldenFile, Recorder, load_golden
 from semsplat_ros.evaluation.verification.inputs import smooth_image_pair, splat_inputs
+from semsplat_ros.evaluation.verification.loading import load_by_rule
 from semsplat_ros.evaluation.verification.registry import SYSTEMS, Entry, verify
+from semsplat_ros.families.rule_weights import DUST3R_RULE
 
 TENSOR = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 INDEX = np.array([0, 5, 23, 5])
@@ -347,6 +350,19 @@ def test_splat_inputs_of_other_seeds_and_sizes_follow_the_rule(seed, views, size
     inputs = splat_inputs(seed, views, size)
     found = [float(t.flatten()[i]) for t in inputs for i in (0, -2)]
     assert found == pytest.approx(SPLAT_PICTURES[seed, views, size], abs=1e-6)
+
+
+def test_no_room_for_the_weights_is_one_line(tmp_path, monkeypatch):
+    def full(_content, _path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(SemsplatError, match=rf"0.0 GB.*{tmp_path}: set TMPDIR") as refusal:
+        load_by_rule(lambda: torch.nn.Linear(2, 2), "dust3r", 0, DUST3R_RULE)
+    assert refusal.value.code is ErrorCode.IO_ERROR
+    assert not list(tmp_path.iterdir())
 
 
 def test_sizes_that_a_network_cannot_take_are_refused():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.checkpoints import load_into, load_new, read_checkpoint
@@ -41,7 +41,8 @@ def load_by_rule(
         prefix: put before every name for hashing.
 
     Raises:
-        SemsplatError: BAD_FILE if the module's names or shapes are not those of the official list.
+        SemsplatError: BAD_FILE if the module's names or shapes are not those of the official list;
+            IO_ERROR if there is no room for the temporary file.
 
     """
     with torch.device("meta"):
@@ -52,7 +53,7 @@ def load_by_rule(
     file_prefix = tensor_list(system).prefix
     with tempfile.TemporaryDirectory(prefix="semsplat-verify-") as folder:
         path = Path(folder) / f"{system}.ckpt"
-        torch.save({"state_dict": {file_prefix + name: t for name, t in state.items()}}, path)
+        _write({file_prefix + name: t for name, t in state.items()}, path)
         del state
         checkpoint = read_checkpoint(path)
         if checkpoint.system != system or not checkpoint.complete:
@@ -63,3 +64,15 @@ def load_by_rule(
             )
         # The file stays readable through its mapping after it is deleted.
         return load_new(build, checkpoint.tensors).eval()
+
+
+def _write(state: dict[str, Tensor], path: Path) -> None:
+    try:
+        torch.save({"state_dict": state}, path)
+    except (OSError, RuntimeError) as error:
+        size = sum(tensor.nbytes for tensor in state.values()) / 1e9
+        raise SemsplatError(
+            ErrorCode.IO_ERROR,
+            f"{size:.1f} GB of weights cannot be written to {path.parent.parent}: set TMPDIR to a "
+            "folder with more room",
+        ) from error
