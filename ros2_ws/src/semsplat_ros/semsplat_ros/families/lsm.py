@@ -20,16 +20,17 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo
-from semsplat_ros.families.checkpoints import (
-    Checkpoint,
-    file_sha256,
-    load_new,
-    read_checkpoint,
+from semsplat_ros.families.checkpoints import Checkpoint, file_sha256, read_checkpoint
+from semsplat_ros.families.network_loading import (
+    info_of,
+    network_by_rule,
+    network_from,
+    network_side,
+    rule_info,
 )
-from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_state
+from semsplat_ros.families.rule_weights import DUST3R_RULE
 from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE
 from semsplat_ros.geometry.point_cameras import cameras_from_points
-from semsplat_ros.geometry.resampling import Resampling
 from semsplat_ros.networks.clip_text import ClipTextEncoder
 from semsplat_ros.networks.lseg import SIDE_MULTIPLE
 from semsplat_ros.networks.lsm import VIEWS, LsmConfig, LsmNetwork, LsmPrediction
@@ -184,28 +185,17 @@ def load_lsm(
     Raises:
         SemsplatError: IO_ERROR, BAD_FILE for the files; INVALID_ARGUMENT for the image size.
     """
-    side = image_size or IMAGE_SIZE
-    if side % SIDE_MULTIPLE or side < SIDE_MULTIPLE:
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"image size {side} given; LSM takes multiples of {SIDE_MULTIPLE} pixels",
-        )
+    side = network_side(image_size, SIDE_MULTIPLE, IMAGE_SIZE, "LSM")
     merged = merge_checkpoints(read_checkpoint(file) for file in _weight_files(path))
     digest = file_sha256(merged.path)
     if sha256 and digest != sha256.lower():
         raise SemsplatError(
             ErrorCode.BAD_FILE, f"{merged.path.name} has sha256 {digest}, expected {sha256}"
         )
-    network = load_new(lambda: LsmNetwork(shuffle_orders=shuffle_orders), merged)
-    info = ModelInfo(
-        name=NAME,
-        checksum=digest[:8],
-        image_size=(side, side),
-        metric=False,
-        licence=merged.licence,
-        resampling=Resampling.LANCZOS,
+    network = network_from(
+        lambda: LsmNetwork(shuffle_orders=shuffle_orders), merged, device, dtype
     )
-    return LsmModel(_placed(network, device, dtype), info)
+    return _model(network, info_of(merged, digest, (side, side)))
 
 
 def lsm_by_rule(
@@ -219,19 +209,15 @@ def lsm_by_rule(
 
     The text encoder works if the configuration has CLIP's vocabulary.
     """
-    with torch.device("meta"):
-        network = LsmNetwork(config)
-    network.load_state_dict(rule_state(network.state_dict(), seed, DUST3R_RULE), assign=True)
-    info = ModelInfo(NAME, "rule", image_size, metric=False, licence="Apache-2.0")
-    return LsmModel(_placed(network, torch.device(device), dtype), info)
+    network = network_by_rule(
+        lambda: LsmNetwork(config), seed, DUST3R_RULE, torch.device(device), dtype
+    )
+    return _model(network, rule_info(NAME, image_size))
 
 
-def _placed(network: LsmNetwork, device: torch.device, dtype: torch.dtype) -> LsmNetwork:
+def _model(network: LsmNetwork, info: ModelInfo) -> LsmModel:
     network.lseg_feature_extractor.drop_unused()
-    network = network.eval().requires_grad_(False)
-    if dtype != torch.float32:
-        network.set_compute_dtype(dtype)
-    return network.to(device)
+    return LsmModel(network, info)
 
 
 def merge_checkpoints(found: Iterable[Checkpoint]) -> Checkpoint:

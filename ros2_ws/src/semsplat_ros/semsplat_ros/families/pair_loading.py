@@ -2,25 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """DUSt3R, MASt3R, Splatt3R and GSemSplat from files, or with weights made from names."""
 
-import logging
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import ModelInfo, TextEncoder
-from semsplat_ros.families.checkpoints import (
-    Checkpoint,
-    file_sha256,
-    load_new,
-    read_checkpoint,
-)
+from semsplat_ros.families.checkpoints import Checkpoint, file_sha256, load_new, read_checkpoint
 from semsplat_ros.families.dust3r import PATCH, Dust3rModel
 from semsplat_ros.families.gsemsplat import GSemSplatModel
-from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_state
+from semsplat_ros.families.network_loading import (
+    CLIP_FILES,
+    first_beside,
+    info_of,
+    network_by_rule,
+    network_from,
+    network_side,
+    open_system,
+    rule_info,
+)
+from semsplat_ros.families.rule_weights import DUST3R_RULE
 from semsplat_ros.families.splatt3r import Splatt3rModel
 from semsplat_ros.families.weight_sources import WEIGHT_SOURCES
 from semsplat_ros.geometry.resampling import Resampling
@@ -30,7 +33,6 @@ from semsplat_ros.networks.croco import CrocoConfig
 from semsplat_ros.networks.dpt import DptConfig
 from semsplat_ros.networks.dust3r import Dust3rNetwork, Mast3rNetwork
 from semsplat_ros.networks.gsemsplat import GSemSplatNetwork, SemanticHeads
-from semsplat_ros.networks.precision import set_compute_dtype
 from semsplat_ros.networks.splatt3r import Splatt3rNetwork
 
 DUST3R_SIDE = 512
@@ -38,18 +40,10 @@ SQUARE_SIDE = 224
 """DUSt3R's small training size; its pictures were square, those of 512 were 4:3."""
 SPLATT3R_FILES = ("epoch=19-step=1200.ckpt", "splatt3r.safetensors", "splatt3r.ckpt")
 """Looked for beside a file of GSemSplat's heads."""
-CLIP_FILES = (
-    "clip_vitb16.safetensors",
-    "clip_vitb16.pt",
-    "ViT-B-16.safetensors",
-    "ViT-B-16.pt",
-)
 HEADS_PREFIX = "heads."
 """Of every name in a file of GSemSplat's heads."""
 ENCODER_KEY = "text_encoder"
 """Entry of that file's metadata: the text encoder whose space the heads were trained in."""
-logger = logging.getLogger(__name__)
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def load_dust3r(
@@ -75,10 +69,10 @@ def load_dust3r(
         SemsplatError: as :func:`semsplat_ros.families.checkpoints.read_checkpoint`; BAD_FILE for a
             file of another system; INVALID_ARGUMENT for a side that is no multiple of 16.
     """
-    checkpoint = _open(path, "dust3r", sha256)
-    network = _placed(load_new(Dust3rNetwork, checkpoint), device, dtype)
-    size = dust3r_size(image_size)
-    return Dust3rModel(network, _info("dust3r", checkpoint, sha256, size, metric=False), symmetric)
+    checkpoint = open_system(path, "dust3r", sha256)
+    network = network_from(Dust3rNetwork, checkpoint, device, dtype)
+    info = info_of(checkpoint, sha256, dust3r_size(image_size))
+    return Dust3rModel(network, info, symmetric)
 
 
 def load_mast3r(
@@ -91,10 +85,10 @@ def load_mast3r(
     symmetric: bool = False,
 ) -> Dust3rModel:
     """MASt3R from its official metric file; see :func:`load_dust3r`. Its points are metres."""
-    checkpoint = _open(path, "mast3r", sha256)
-    network = _placed(load_new(Mast3rNetwork, checkpoint), device, dtype)
-    size = dust3r_size(image_size)
-    return Dust3rModel(network, _info("mast3r", checkpoint, sha256, size, metric=True), symmetric)
+    checkpoint = open_system(path, "mast3r", sha256)
+    network = network_from(Mast3rNetwork, checkpoint, device, dtype)
+    info = info_of(checkpoint, sha256, dust3r_size(image_size), metric=True)
+    return Dust3rModel(network, info, symmetric)
 
 
 def load_splatt3r(
@@ -106,10 +100,9 @@ def load_splatt3r(
     image_size: int = 0,
 ) -> Splatt3rModel:
     """Splatt3R from its official file; see :func:`load_dust3r`. Pictures are square, 0 = 512."""
-    checkpoint = _open(path, "splatt3r", sha256)
-    network = _placed(load_new(Splatt3rNetwork, checkpoint), device, dtype)
-    size = _square(image_size)
-    return Splatt3rModel(network, _info("splatt3r", checkpoint, sha256, size, metric=True))
+    checkpoint = open_system(path, "splatt3r", sha256)
+    network = network_from(Splatt3rNetwork, checkpoint, device, dtype)
+    return Splatt3rModel(network, info_of(checkpoint, sha256, _square(image_size), metric=True))
 
 
 def load_gsemsplat(
@@ -148,7 +141,7 @@ def load_gsemsplat(
             f"{path.name} holds {heads.system} and no semantic heads of GSemSplat; "
             "for Splatt3R alone set model.name to splatt3r",
         )
-    base = base_file or _beside(path, SPLATT3R_FILES)
+    base = base_file or first_beside(path, SPLATT3R_FILES)
     if base is None:
         raise SemsplatError(
             ErrorCode.MODEL_NOT_LOADED,
@@ -157,7 +150,7 @@ def load_gsemsplat(
         )
     encoder_name = heads.metadata.get(ENCODER_KEY, "")
     encoder = None if encoder_name else _clip_text(path)
-    network = _assembled(_open(base, "splatt3r", ""), weights)
+    network = _assembled(open_system(base, "splatt3r"), weights, device, dtype)
     info = ModelInfo(
         name="gsemsplat",
         checksum=(sha256.lower() or file_sha256(path))[:8],
@@ -166,7 +159,7 @@ def load_gsemsplat(
         licence=WEIGHT_SOURCES["gsemsplat"].licence,
         resampling=Resampling.LANCZOS,
     )
-    return GSemSplatModel(_placed(network, device, dtype), info, encoder, encoder_name)
+    return GSemSplatModel(network, info, encoder, encoder_name)
 
 
 def save_heads(network: GSemSplatNetwork, path: Path, text_encoder: str) -> None:
@@ -194,8 +187,9 @@ def by_rule(
     seed: int = 0,
     config: CrocoConfig | None = None,
     dpt: DptConfig | None = None,
-    image_size: tuple[int, int] = (512, 512),
+    image_size: tuple[int, int] = (DUST3R_SIDE, DUST3R_SIDE),
     text_encoder: TextEncoder | None = None,
+    device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Dust3rModel | Splatt3rModel | GSemSplatModel:
     """A model with weights made from names: for tests and timing, its scenes mean nothing.
@@ -207,6 +201,7 @@ def by_rule(
         dpt: sizes of the heads.
         image_size: height and width of the network image.
         text_encoder: for GSemSplat; of dimension 512.
+        device: where to run.
         dtype: compute type of the matrices.
     """
     networks = {
@@ -215,13 +210,10 @@ def by_rule(
         "splatt3r": Splatt3rNetwork,
         "gsemsplat": GSemSplatNetwork,
     }
-    with torch.device("meta"):
-        network = networks[name](config, dpt)
-    state = rule_state(network.state_dict(), seed, DUST3R_RULE)
-    network.load_state_dict(state, assign=True)
-    _placed(network, torch.device("cpu"), dtype)
-    metric = name != "dust3r"
-    info = ModelInfo(name, "rule", image_size, metric, "Apache-2.0")
+    network = network_by_rule(
+        lambda: networks[name](config, dpt), seed, DUST3R_RULE, torch.device(device), dtype
+    )
+    info = rule_info(name, image_size, metric=name != "dust3r")
     if name == "gsemsplat":
         return GSemSplatModel(network, info, text_encoder)
     return (Splatt3rModel if name == "splatt3r" else Dust3rModel)(network, info)
@@ -233,78 +225,39 @@ def dust3r_size(side: int) -> tuple[int, int]:
     Raises:
         SemsplatError: INVALID_ARGUMENT for a side that is no multiple of 16.
     """
-    width = _checked_side(side or DUST3R_SIDE)
+    width = network_side(side, PATCH, DUST3R_SIDE, "DUSt3R")
     if width == SQUARE_SIDE:
         return width, width
     return max(round(0.75 * width / PATCH), 2) * PATCH, width
 
 
 def _square(side: int) -> tuple[int, int]:
-    side = _checked_side(side or DUST3R_SIDE)
+    side = network_side(side, PATCH, DUST3R_SIDE, "Splatt3R")
     return side, side
 
 
-def _checked_side(side: int) -> int:
-    if side < 2 * PATCH or side % PATCH:
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"image size {side} given; it must be a multiple of {PATCH} and at least {2 * PATCH}",
-        )
-    return side
-
-
-def _open(path: Path, system: str, sha256: str) -> Checkpoint:
-    checkpoint = read_checkpoint(path, sha256)
-    if checkpoint.system != system:
-        raise SemsplatError(
-            ErrorCode.BAD_FILE, f"{path.name} holds {checkpoint.system} and not {system}"
-        )
-    return checkpoint
-
-
-def _info(
-    name: str, checkpoint: Checkpoint, sha256: str, size: tuple[int, int], metric: bool
-) -> ModelInfo:
-    return ModelInfo(
-        name=name,
-        checksum=(sha256.lower() or file_sha256(checkpoint.path))[:8],
-        image_size=size,
-        metric=metric,
-        licence=checkpoint.licence,
-        resampling=Resampling.LANCZOS,
-    )
-
-
-def _assembled(base: Checkpoint, heads: dict[str, Tensor]) -> GSemSplatNetwork:
+def _assembled(
+    base: Checkpoint, heads: dict[str, Tensor], device: torch.device, dtype: torch.dtype
+) -> GSemSplatNetwork:
     """Base and heads loaded one after the other, each strictly."""
     channels = heads.get("region_projection.hidden.weight")
     width = heads.get("region_projection.out.weight")
     if channels is None or width is None:
         raise SemsplatError(ErrorCode.BAD_FILE, "the file of heads holds no region_projection")
-    parts = load_new(lambda: SemanticHeads(None, channels.shape[1], width.shape[0]), heads)
+    sizes = (channels.shape[1], width.shape[0])
+    parts = network_from(lambda: SemanticHeads(None, *sizes), heads, device, dtype)
     with torch.device("meta"):
-        network = GSemSplatNetwork(None, None, channels.shape[1], width.shape[0])
+        network = GSemSplatNetwork(None, None, *sizes)
     network.heads = parts
-    network.base = load_new(Splatt3rNetwork, base)
-    return network
-
-
-def _placed(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
-    network = network.eval().requires_grad_(False).to(device)
-    if dtype != torch.float32:
-        set_compute_dtype(network, dtype)
-    return network
-
-
-def _beside(path: Path, names: tuple[str, ...]) -> Path | None:
-    return next((path.parent / n for n in names if (path.parent / n).is_file()), None)
+    network.base = network_from(Splatt3rNetwork, base, device, dtype)
+    return network.eval()
 
 
 def _clip_text(path: Path) -> TextEncoder:
-    file = _beside(path, CLIP_FILES)
+    file = first_beside(path, CLIP_FILES)
     if file is None:
         raise SemsplatError(
             ErrorCode.NO_LANGUAGE_MODEL,
             f"{path.name} names no text encoder and none of {', '.join(CLIP_FILES)} is beside it",
         )
-    return ClipTextEncoder(load_new(Clip, _open(file, "clip_vitb16", "")).eval())
+    return ClipTextEncoder(load_new(Clip, open_system(file, "clip_vitb16")).eval())

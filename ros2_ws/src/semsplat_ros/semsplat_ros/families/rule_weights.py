@@ -104,22 +104,40 @@ def rule_state(
         prefix: put before every name for hashing, where the official file has it.
 
     Returns:
-        New tensors under the same names (without the prefix). Statistics of batch norm and scalars
-        get their values at construction. Two names of one tensor share memory.
+        New tensors under the same names (without the prefix), in the dtypes of `tensors`.
+        Statistics of batch norm and scalars get their values at construction. Two names of one
+        tensor share memory.
 
     """
     keys = {name: rule.seed_name(prefix + name) for name in tensors}
     drawn = {keys[n]: t for n, t in tensors.items() if _is_drawn(n, t)}
-    # One block: gigabytes in many pieces would stay in the process's heap after they are freed.
-    block = torch.empty(sum(t.numel() for t in drawn.values()))
-    parts = block.split([t.numel() for t in drawn.values()])
-    made = {key: part.view(drawn[key].shape) for key, part in zip(drawn, parts, strict=True)}
-    for key, values in made.items():
-        rule_array(key, tuple(values.shape), seed, rule, values.numpy())
+    made = {}
+    for dtype in {t.dtype for t in drawn.values()}:
+        made |= _drawn({k: t for k, t in drawn.items() if t.dtype == dtype}, dtype, seed, rule)
     return {
-        name: made[keys[name]].to(tensor.dtype) if keys[name] in made else _kept(name, tensor)
+        name: made[keys[name]] if keys[name] in made else _kept(name, tensor)
         for name, tensor in tensors.items()
     }
+
+
+def _drawn(
+    like: Mapping[str, Tensor], dtype: torch.dtype, seed: int, rule: WeightRule
+) -> dict[str, Tensor]:
+    """Values by the name that is hashed, without a second copy of all of them in float32."""
+    sizes = [t.numel() for t in like.values()]
+    # One block: gigabytes in many pieces would stay in the process's heap after they are freed.
+    parts = torch.empty(sum(sizes), dtype=dtype).split(sizes)
+    made = {key: part.view(t.shape) for part, (key, t) in zip(parts, like.items(), strict=True)}
+    scratch = torch.empty(0 if dtype == torch.float32 else max(sizes))
+    for key, values in made.items():
+        shape = tuple(values.shape)
+        if dtype == torch.float32:
+            rule_array(key, shape, seed, rule, values.numpy())
+        else:
+            exact = scratch[: values.numel()].view(shape)
+            rule_array(key, shape, seed, rule, exact.numpy())
+            values.copy_(exact)
+    return made
 
 
 def _is_drawn(name: str, tensor: Tensor) -> bool:

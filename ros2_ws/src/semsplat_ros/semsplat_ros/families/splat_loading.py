@@ -4,42 +4,42 @@
 
 import logging
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from torch import nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import ModelInfo, TextEncoder
-from semsplat_ros.families.checkpoints import Checkpoint, file_sha256, load_new, read_checkpoint
-from semsplat_ros.families.rule_weights import SPLAT_RULE, rule_state
+from semsplat_ros.families.base import TextEncoder
+from semsplat_ros.families.checkpoints import read_checkpoint
+from semsplat_ros.families.network_loading import (
+    CLIP_FILES,
+    first_beside,
+    info_of,
+    network_by_rule,
+    network_from,
+    network_side,
+    open_system,
+    rule_info,
+)
+from semsplat_ros.families.rule_weights import SPLAT_RULE
 from semsplat_ros.families.spatialsplat import LanguageExtractor, NoPoSplatModel, SpatialSplatModel
 from semsplat_ros.geometry.resampling import Resampling
 from semsplat_ros.networks.clip import Clip, ClipConfig
 from semsplat_ros.networks.clip_text import ClipTextEncoder
 from semsplat_ros.networks.lseg import Lseg
-from semsplat_ros.networks.precision import set_compute_dtype
 from semsplat_ros.networks.spatialsplat import (
     NoPoSplatNetwork,
     SpatialSplatNetwork,
     SplatConfig,
 )
 
+CPU = torch.device("cpu")
 IMAGE_SIDE = 256
 SIDE_MULTIPLE = 32
-LANGUAGE_FILES = (
-    "clip_vitb16.safetensors",
-    "clip_vitb16.pt",
-    "ViT-B-16.safetensors",
-    "ViT-B-16.pt",
-    "demo_e200.safetensors",
-    "demo_e200.ckpt",
-)
+LANGUAGE_FILES = (*CLIP_FILES, "demo_e200.safetensors", "demo_e200.ckpt")
 """Looked for beside a SpatialSplat file, in this order: CLIP (the paper's Lite variant, and what
 the published configuration names), then LSeg."""
 LSEG_INSIDE = "encoder.language_extractor."
 logger = logging.getLogger(__name__)
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def load_noposplat(
@@ -64,9 +64,10 @@ def load_noposplat(
             file of another system; INVALID_ARGUMENT for a side that is no multiple of 32.
 
     """
-    info, checkpoint = _open(path, "noposplat", sha256, image_size, Resampling.LANCZOS)
-    network = load_new(NoPoSplatNetwork, checkpoint)
-    return NoPoSplatModel(_placed(network, device, dtype), info)
+    size = _square(image_size, "NoPoSplat")
+    checkpoint = open_system(path, "noposplat", sha256)
+    network = network_from(NoPoSplatNetwork, checkpoint, device, dtype)
+    return NoPoSplatModel(network, info_of(checkpoint, sha256, size))
 
 
 def load_spatialsplat(
@@ -95,7 +96,8 @@ def load_spatialsplat(
         SemsplatError: as :func:`load_noposplat`, for either file.
 
     """
-    info, checkpoint = _open(path, "spatialsplat", sha256, image_size, Resampling.ALIGNED_BILINEAR)
+    size = _square(image_size, "SpatialSplat")
+    checkpoint = open_system(path, "spatialsplat", sha256)
     inside = {
         name.removeprefix(LSEG_INSIDE).removeprefix("net."): tensor
         for name, tensor in checkpoint.extras.items()
@@ -103,10 +105,9 @@ def load_spatialsplat(
     }
     extractor, encoder = None, None
     if language_file is None and inside:
-        extractor, encoder = _lseg(load_new(Lseg, inside), device, dtype)
+        extractor, encoder = _lseg(network_from(Lseg, inside, CPU, dtype), device)
     else:
-        beside = (path.parent / name for name in LANGUAGE_FILES)
-        file = language_file or next((f for f in beside if f.is_file()), None)
+        file = language_file or first_beside(path, LANGUAGE_FILES)
         if file is None:
             logger.warning(
                 "%s is loaded without language: put one of %s beside it",
@@ -115,7 +116,8 @@ def load_spatialsplat(
             )
         else:
             extractor, encoder = _language(file, device, dtype)
-    network = _placed(load_new(SpatialSplatNetwork, checkpoint), device, dtype)
+    network = network_from(SpatialSplatNetwork, checkpoint, device, dtype)
+    info = info_of(checkpoint, sha256, size, resampling=Resampling.ALIGNED_BILINEAR)
     return SpatialSplatModel(network, info, extractor, encoder, prune=prune)
 
 
@@ -127,12 +129,10 @@ def noposplat_by_rule(
     dtype: torch.dtype = torch.float32,
 ) -> NoPoSplatModel:
     """NoPoSplat with weights made from names: for tests and timing, its scenes mean nothing."""
-    with torch.device("meta"):
-        network = NoPoSplatNetwork(config)
-    return NoPoSplatModel(
-        _placed(_filled(network, seed), torch.device(device), dtype),
-        _rule_info("noposplat", image_size),
+    network = network_by_rule(
+        lambda: NoPoSplatNetwork(config), seed, SPLAT_RULE, torch.device(device), dtype
     )
+    return NoPoSplatModel(network, rule_info("noposplat", image_size))
 
 
 def spatialsplat_by_rule(
@@ -150,58 +150,16 @@ def spatialsplat_by_rule(
 
     The text encoder works if `clip_config` has CLIP's vocabulary.
     """
-    with torch.device("meta"):
-        network, clip = SpatialSplatNetwork(config), Clip(clip_config)
-    extractor, encoder = _clip(_filled(clip, seed), torch.device(device), dtype)
-    return SpatialSplatModel(
-        _placed(_filled(network, seed), torch.device(device), dtype),
-        _rule_info("spatialsplat", image_size),
-        extractor,
-        encoder,
-        prune=prune,
-    )
+    target = torch.device(device)
+    clip = network_by_rule(lambda: Clip(clip_config), seed, SPLAT_RULE, CPU, dtype)
+    network = network_by_rule(lambda: SpatialSplatNetwork(config), seed, SPLAT_RULE, target, dtype)
+    info = rule_info("spatialsplat", image_size)
+    return SpatialSplatModel(network, info, *_clip(clip, target), prune=prune)
 
 
-def _open(
-    path: Path, system: str, sha256: str, image_size: int, resampling: Resampling
-) -> tuple[ModelInfo, Checkpoint]:
-    side = image_size or IMAGE_SIDE
-    if side < SIDE_MULTIPLE or side % SIDE_MULTIPLE:
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"image size {image_size} given; {system} takes multiples of {SIDE_MULTIPLE} and was "
-            f"trained with {IMAGE_SIDE}",
-        )
-    checkpoint = read_checkpoint(path, sha256)
-    if checkpoint.system != system:
-        raise SemsplatError(
-            ErrorCode.BAD_FILE, f"{path.name} holds {checkpoint.system} and not {system}"
-        )
-    info = ModelInfo(
-        name=system,
-        checksum=(sha256.lower() or file_sha256(path))[:8],
-        image_size=(side, side),
-        metric=False,
-        licence=checkpoint.licence,
-        resampling=resampling,
-    )
-    return info, checkpoint
-
-
-def _rule_info(name: str, image_size: tuple[int, int]) -> ModelInfo:
-    return ModelInfo(name, "rule", image_size, metric=False, licence="Apache-2.0")
-
-
-def _filled(network: Network, seed: int) -> Network:
-    network.load_state_dict(rule_state(network.state_dict(), seed, SPLAT_RULE), assign=True)
-    return network
-
-
-def _placed(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
-    network = network.eval().requires_grad_(False).to(device)
-    if dtype != torch.float32:
-        set_compute_dtype(network, dtype)
-    return network
+def _square(side: int, system: str) -> tuple[int, int]:
+    side = network_side(side, SIDE_MULTIPLE, IMAGE_SIDE, system)
+    return side, side
 
 
 def _language(
@@ -209,27 +167,21 @@ def _language(
 ) -> tuple[LanguageExtractor, TextEncoder]:
     checkpoint = read_checkpoint(file)
     if checkpoint.system == "clip_vitb16":
-        return _clip(load_new(Clip, checkpoint), device, dtype)
+        return _clip(network_from(Clip, checkpoint, CPU, dtype), device)
     if checkpoint.system == "lseg":
-        return _lseg(load_new(Lseg, checkpoint), device, dtype)
+        return _lseg(network_from(Lseg, checkpoint, CPU, dtype), device)
     raise SemsplatError(
         ErrorCode.BAD_FILE,
         f"{file.name} holds {checkpoint.system}; SpatialSplat takes CLIP ViT-B/16 or LSeg",
     )
 
 
-def _clip(
-    clip: Clip, device: torch.device, dtype: torch.dtype
-) -> tuple[LanguageExtractor, TextEncoder]:
-    """Dense features on the device in its precision; text on the same weights of the text
-    tower.
-    """
-    return _placed(clip.visual, device, dtype), ClipTextEncoder(clip.eval())
+def _clip(clip: Clip, device: torch.device) -> tuple[LanguageExtractor, TextEncoder]:
+    """The image tower on the device; the text tower stays on the CPU."""
+    return clip.visual.to(device), ClipTextEncoder(clip)
 
 
-def _lseg(
-    lseg: Lseg, device: torch.device, dtype: torch.dtype
-) -> tuple[LanguageExtractor, TextEncoder]:
+def _lseg(lseg: Lseg, device: torch.device) -> tuple[LanguageExtractor, TextEncoder]:
     lseg.drop_unused()
-    encoder = ClipTextEncoder(lseg.clip_pretrained.eval())
-    return _placed(lseg, device, dtype), encoder
+    encoder = ClipTextEncoder(lseg.clip_pretrained)
+    return lseg.to(device), encoder

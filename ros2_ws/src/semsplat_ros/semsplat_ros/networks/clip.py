@@ -86,7 +86,7 @@ class ClipMlp(nn.Module):
     def forward(self, x: Float[Tensor, "b n c"]) -> Float[Tensor, "b n c"]:
         """Each token by itself."""
         hidden = self.c_fc(x.to(self.c_fc.weight.dtype))
-        return self.c_proj(hidden * torch.sigmoid(1.702 * hidden))
+        return self.c_proj(hidden * torch.sigmoid_(1.702 * hidden))
 
 
 class ClipBlock(nn.Module):
@@ -172,6 +172,8 @@ class ClipImageTower(nn.Module):
 
 class Clip(nn.Module):
     """Both towers, as OpenAI's files hold them."""
+
+    full_precision = ("transformer",)
 
     def __init__(self, config: ClipConfig | None = None) -> None:
         super().__init__()

@@ -49,6 +49,16 @@ def up2(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c hh ww"]:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)
 
 
+def token_map(tokens: Float[Tensor, "b n c"], grid: tuple[int, int]) -> Float[Tensor, "b c h w"]:
+    """Tokens as a picture, without a copy: channels last in memory.
+
+    Convolutions and what is between them keep that layout, which the CPU computes faster in.
+    `unflatten` after `transpose` would give a batch of one strides that PyTorch takes for channels
+    first.
+    """
+    return tokens.unflatten(1, grid).permute(0, 3, 1, 2)
+
+
 class ResidualConvUnit(nn.Module):
     """x + conv(relu(conv(relu(x))))."""
 
@@ -59,7 +69,7 @@ class ResidualConvUnit(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Same shape."""
-        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+        return self.conv2(F.relu_(self.conv1(F.relu(x)))).add_(x)
 
 
 class FeatureFusionBlock(nn.Module):
@@ -78,9 +88,9 @@ class FeatureFusionBlock(nn.Module):
         files.
         """
         if level is not None:
-            path = path + self.resConfUnit1(level)
+            path = self.resConfUnit1(level).add_(path)
         # The published order is upsample, then 1x1 convolution. Both are linear and the
-        # interpolation weights add up # to one, so they commute; this order costs a quarter.
+        # interpolation weights add up to one, so they commute; this order costs a quarter.
         return up2(self.out_conv(self.resConfUnit2(path)))
 
 
@@ -138,10 +148,7 @@ class DptTrunk(nn.Module):
 
         """
         dtype = self.act_postprocess[2][0].weight.dtype
-        maps = [
-            features[hook].transpose(1, 2).unflatten(2, grid).to(dtype)
-            for hook in self.config.hooks
-        ]
+        maps = [token_map(features[hook].to(dtype), grid) for hook in self.config.hooks]
         return self.scratch([act(x) for act, x in zip(self.act_postprocess, maps, strict=True)])
 
 
@@ -157,7 +164,7 @@ class RegressionDpt(DptTrunk):
             nn.Conv2d(c.channels, c.last_channels, 3, padding=1),
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
             nn.Conv2d(c.last_channels, c.last_channels, 3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(c.last_channels, out_channels, 1),
         )
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from semsplat_ros.networks.clip import CLIP_VIT_B32, TINY_CLIP, Clip, ClipConfig
 from semsplat_ros.networks.croco import NORM_EPS, EncoderBlock, PatchEmbed
-from semsplat_ros.networks.dpt import FeatureFusionBlock, ResidualConvUnit
+from semsplat_ros.networks.dpt import FeatureFusionBlock, ResidualConvUnit, token_map
 
 SIDE_MULTIPLE = 32
 """The coarsest of the four levels is half of the patch grid."""
@@ -144,7 +144,7 @@ class ImageEncoder(nn.Module):
         levels = []
         for i, tokens in enumerate(self.model(images), start=1):
             branch = getattr(self, f"act_postprocess{i}")
-            level = branch["3"](branch["0"](tokens).transpose(1, 2).unflatten(2, grid))
+            level = branch["3"](token_map(branch["0"](tokens), grid))
             levels.append(branch["4"](level) if "4" in branch else level)
         return levels
 
@@ -160,12 +160,8 @@ class NormedResidualConvUnit(ResidualConvUnit):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        inner = self._normed(self.bn1, self.conv1(F.relu(x)))
-        return x + self._normed(self.bn2, self.conv2(F.relu(inner)))
-
-    @staticmethod
-    def _normed(norm: nn.BatchNorm2d, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        return norm(x.to(norm.weight.dtype)).to(x.dtype)
+        inner = self.bn1(self.conv1(F.relu(x)))
+        return self.bn2(self.conv2(F.relu(inner))).add_(x)
 
 
 class NormedFusionBlock(FeatureFusionBlock):
@@ -204,6 +200,8 @@ class Lseg(nn.Module):
     The official file holds CLIP's image tower too, which LSeg does not use; :meth:`drop_unused`
     frees it.
     """
+
+    full_precision = ("clip_pretrained",)
 
     def __init__(self, config: LsegConfig | None = None) -> None:
         super().__init__()

@@ -26,7 +26,6 @@ from semsplat_ros.networks.point_transformer import (
     PointTransformer,
     PointTransformerConfig,
 )
-from semsplat_ros.networks.precision import set_compute_dtype
 
 VIEWS = 2
 VOXEL_SIZE = 0.01
@@ -95,6 +94,8 @@ class LsmNetwork(nn.Module):
         config: sizes.
         shuffle_orders: see :class:`semsplat_ros.networks.point_transformer.PointTransformer`.
     """
+
+    full_precision = ("gaussian_head", "feature_expansion", "feature_reduction")
 
     def __init__(self, config: LsmConfig | None = None, shuffle_orders: bool = False) -> None:
         super().__init__()
@@ -194,10 +195,3 @@ class LsmNetwork(nn.Module):
             cloud.features[:, 3:].unflatten(0, (scenes, -1)),
             per_pixel,
         )
-
-    def set_compute_dtype(self, dtype: torch.dtype) -> None:
-        """Number format of the large networks; the small layers around them and the text tower
-        keep float32."""
-        lseg = self.lseg_feature_extractor
-        for part in (self.dust3r, lseg.pretrained, lseg.scratch, self.point_transformer):
-            set_compute_dtype(part, dtype)

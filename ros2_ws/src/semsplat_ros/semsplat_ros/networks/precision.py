@@ -14,12 +14,16 @@ def set_compute_dtype(module: nn.Module, dtype: torch.dtype) -> None:
 
     The modules of this package cast activations to the dtype of the layer they go into and add
     residuals in the dtype of the norms, so bfloat16 here halves memory traffic and leaves the
-    residual stream in float32. A module that keeps a matrix as a bare parameter names it in a
-    class attribute ``matrix_parameters``.
+    residual stream in float32. Two class attributes of a module tell what else it wants:
+    ``matrix_parameters`` names matrices that it keeps as bare parameters, ``full_precision``
+    children that are left as they are.
     """
-    for layer in module.modules():
-        if isinstance(layer, _MATRIX_LAYERS):
-            layer.to(dtype)
-        for name in getattr(layer, "matrix_parameters", ()):
-            parameter = getattr(layer, name)
-            parameter.data = parameter.data.to(dtype)
+    if isinstance(module, _MATRIX_LAYERS):
+        module.to(dtype)
+    for name in getattr(module, "matrix_parameters", ()):
+        parameter = getattr(module, name)
+        parameter.data = parameter.data.to(dtype)
+    kept = getattr(module, "full_precision", ())
+    for name, child in module.named_children():
+        if name not in kept:
+            set_compute_dtype(child, dtype)

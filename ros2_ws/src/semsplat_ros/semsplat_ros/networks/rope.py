@@ -14,14 +14,16 @@ from torch import Tensor
 
 
 class RopeTable(NamedTuple):
-    """Cosines and sines of all tokens: [tokens, 2 (row, column), quarter of a head's channels]."""
+    """What each channel of a head is multiplied by, for all tokens."""
 
-    cos: Float[Tensor, "n 2 q"]
-    sin: Float[Tensor, "n 2 q"]
+    own: Float[Tensor, "n d"]
+    """The channel itself: cosines."""
+    partner: Float[Tensor, "n d"]
+    """The other channel of its pair: sines, negative in the first half of each pair."""
 
     def repeat(self, times: int) -> "RopeTable":
         """The table of `times` copies of the tokens, one copy after the other."""
-        return RopeTable(self.cos.repeat(times, 1, 1), self.sin.repeat(times, 1, 1))
+        return RopeTable(self.own.repeat(times, 1), self.partner.repeat(times, 1))
 
 
 def grid_positions(
@@ -52,16 +54,17 @@ def rope_table(positions: Int[Tensor, "n 2"], head_width: int, base: float = 100
     """
     quarter = head_width // 4
     exponents = torch.arange(quarter, device=positions.device, dtype=torch.float32) / quarter
-    angles = positions.float().unsqueeze(-1) / base**exponents
-    return RopeTable(angles.cos(), angles.sin())
+    row, column = (positions.float().unsqueeze(-1) / base**exponents).unbind(1)
+    return RopeTable(
+        torch.cat((row, row, column, column), dim=-1).cos(),
+        torch.cat((-row, row, -column, column), dim=-1).sin(),
+    )
 
 
 def apply_rope(
     tokens: Float[Tensor, "b heads n d"], table: RopeTable
 ) -> Float[Tensor, "b heads n d"]:
     """Rotate queries or keys; computed in float32, returned in the dtype of `tokens`."""
-    pairs = tokens.unflatten(-1, (2, 2, -1))
-    first, second = pairs[..., 0, :], pairs[..., 1, :]
-    cos, sin = table
-    turned = torch.stack((first * cos - second * sin, second * cos + first * sin), dim=-2)
-    return turned.flatten(-3).to(tokens.dtype)
+    row1, row2, column1, column2 = tokens.chunk(4, dim=-1)
+    partners = torch.cat((row2, row1, column2, column1), dim=-1)
+    return torch.addcmul(tokens * table.own, partners, table.partner).to(tokens.dtype)

@@ -10,6 +10,7 @@ where they keep the numbering of the files.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ def _pixel_head(channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, channels, 3, padding=1, bias=False),
         nn.Identity(),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Dropout(0.1),
         nn.Conv2d(channels, out_channels, 1),
     )
@@ -44,7 +45,9 @@ class GaussianDpt(DptTrunk):
         super().__init__(config)
         channels = self.config.channels
         self.coarse_stride = coarse_stride
-        self.input_merger = nn.Sequential(nn.Conv2d(3, channels, 7, padding=3), nn.ReLU())
+        self.input_merger = nn.Sequential(
+            nn.Conv2d(3, channels, 7, padding=3), nn.ReLU(inplace=True)
+        )
         self.head = _pixel_head(channels, out_channels)
         if coarse_stride is not None:
             self.down_head = _pixel_head(channels, out_channels)
@@ -56,8 +59,11 @@ class GaussianDpt(DptTrunk):
         images: Float[Tensor, "b 3 h w"],
     ) -> GaussianRaw:
         """Features and the images (-1..1) themselves to raw parameters."""
-        merged = self.input_merger(images.to(self.input_merger[0].weight.dtype))
-        merged = merged + up2(self.trunk(features, grid))
+        dtype = self.input_merger[0].weight.dtype
+        merged = up2(self.trunk(features, grid))
+        # The layout of the trunk's output: a sum of two layouts is slow.
+        pictures = images.to(dtype).contiguous(memory_format=torch.channels_last)
+        merged += self.input_merger(pictures)
         coarse = None
         if self.coarse_stride is not None:
             size = (images.shape[-2] // self.coarse_stride, images.shape[-1] // self.coarse_stride)
@@ -118,7 +124,7 @@ class InstanceDpt(DptTrunk):
         self.feats_proj = FeatureModulation(language_channels, channels)
         self.language_feats_head = nn.Sequential(
             nn.Conv2d(channels, language_channels, 3, stride=2, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.AvgPool2d(2),
         )
 

@@ -19,7 +19,8 @@ import sys
 from pathlib import Path
 import torch
 from torch import nn
-from semsplat_ros.families.checkpoints import load_new, read_checkpoint
+from semsplat_ros.families.checkpoints import read_checkpoint
+from semsplat_ros.families.network_loading import network_from
 
 def memory(name):
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -30,15 +31,17 @@ def build():
 
 torch.set_num_threads(1)
 before = memory("VmRSS")
-module = load_new(build, read_checkpoint(sys.argv[1]))
-module(torch.ones(1, {width}))  # touches every weight
+dtype = getattr(torch, sys.argv[2])
+module = network_from(build, read_checkpoint(sys.argv[1]), torch.device("cpu"), dtype)
+module(torch.ones(1, {width}, dtype=dtype))  # touches every weight
 print(memory("VmHWM") - before)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measures with Linux's /proc")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("container", ["safetensors", "pth"])
-def test_peak_memory_is_at_most_a_fifth_more_than_the_weights(tmp_path, container):
+def test_peak_memory_is_at_most_a_fifth_more_than_the_file(tmp_path, container, dtype):
     torch.manual_seed(0)
     layers = [nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)]
     state = nn.Sequential(*layers).state_dict()
@@ -48,6 +51,7 @@ def test_peak_memory_is_at_most_a_fifth_more_than_the_weights(tmp_path, containe
     else:
         save_file(state, path)
     script = SCRIPT.format(width=WIDTH, layers=LAYERS)
-    command = [sys.executable, "-c", script, str(path)]
+    command = [sys.executable, "-c", script, str(path), dtype]
     grown = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert 0.9 * BYTES < grown < 1.2 * BYTES, f"{grown / BYTES:.2f} times the weights"
+    kept = BYTES if dtype == "float32" else BYTES / 2
+    assert 0.9 * kept < grown < 1.2 * BYTES, f"{grown / BYTES:.2f} times the file"

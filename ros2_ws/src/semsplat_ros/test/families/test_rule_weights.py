@@ -61,3 +61,11 @@ def test_statistics_and_dtypes_stay_as_constructed():
     assert torch.equal(state["running_var"], torch.ones(3))
     assert state["num_batches_tracked"].dtype is torch.int64
     assert rule_state({"w": torch.zeros(2, 2).half()}, 0, SPLAT_RULE)["w"].dtype is torch.half
+
+
+def test_other_dtypes_hold_the_rounded_values():
+    like = {"w": torch.zeros(5, 4), "b": torch.zeros(4)}
+    exact = rule_state(like, 3, SPLAT_RULE)
+    rounded = rule_state({"w": like["w"].bfloat16(), "b": like["b"]}, 3, SPLAT_RULE)
+    assert torch.equal(rounded["w"], exact["w"].bfloat16())
+    assert torch.equal(rounded["b"], exact["b"])

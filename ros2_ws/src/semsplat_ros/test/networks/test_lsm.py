@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from semsplat_ros.families.tensor_lists import tensor_list
 from semsplat_ros.networks.lsm import TINY_LSM, LsmNetwork
 from semsplat_ros.networks.lsm_head import SH_C0, SH_COEFFICIENTS, LsmGaussianHead, sh_mask
+from semsplat_ros.networks.precision import set_compute_dtype
 
 
 def tiny(seed: int = 0) -> LsmNetwork:
@@ -103,7 +104,7 @@ def test_bfloat16_stays_close():
     images = pictures()
     with torch.no_grad():
         language = net.language(images)
-        net.set_compute_dtype(torch.bfloat16)
+        set_compute_dtype(net, torch.bfloat16)
         half = net.language(images)
         _, gaussians = net(images)
     assert (half.reduced - language.reduced).norm() < 0.03 * language.reduced.norm()
