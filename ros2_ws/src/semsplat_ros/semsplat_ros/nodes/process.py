@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the start of a node's process to its exit code."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -43,14 +44,16 @@ class Closable(Protocol):
 
 
 class StopSignals:
-    """SIGINT and SIGTERM set an event; a second one, later than an echo of the first, ends at
-    once."""
+    """SIGINT, SIGTERM and SIGHUP set an event; a second one, later than an echo of the first, ends
+    at once. SIGHUP stays ignored where it is (nohup)."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()
         self._first = float("inf")
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._on_signal)
 
     def _on_signal(self, signum: int, _frame) -> None:
         if self.stop.is_set() and time.monotonic() - self._first > 0.5:
@@ -82,8 +85,9 @@ def leave(code: int) -> NoReturn:
 
     What Python would still do, to take torch's libraries apart, can last longer than a user waits.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            stream.flush()
     os._exit(code)
 
 
@@ -114,7 +118,8 @@ def run(
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = build()
     except Exception as problem:
-        print(f"semsplat: cannot start: {_one_line(problem)}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print(f"semsplat: cannot start: {_one_line(problem)}", file=sys.stderr)
         rclpy.try_shutdown()
         return EXIT_BAD_START
     return _spin_until_stopped(node, signals.stop)
