@@ -364,7 +364,7 @@ def test_one_camera_is_paired_with_itself(ros_graph):
     assert wait_until(lambda: rig.cameras["left"].get_subscription_count())
     assert wait_until(lambda: rig.node.outputs.subscribers()["instances"])
     assert rig.cameras["right"].get_subscription_count() == 0
-    assert rig.infos["right"].get_subscription_count() == 0
+    assert rig.node.count_subscribers(f"{rig.namespace}/right/camera_info") == 0
     headers = []
     for i in range(4):
         headers.append(rig.header())

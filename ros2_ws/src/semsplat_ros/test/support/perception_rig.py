@@ -96,10 +96,7 @@ class Rig:
             side: self.peer.create_publisher(kind, f"{side}/image_raw{suffix}", 5)
             for side in ("left", "right")
         }
-        self.infos = {
-            side: self.peer.create_publisher(CameraInfo, f"{side}/camera_info", 5)
-            for side in ("left", "right")
-        }
+        self._infos: dict[str, Any] = {}
         kinds = {topic.name: topic for topic in TOPICS}
         for name in listen:
             self._listen(kinds[name].kind, name, kinds[name].latched)
@@ -109,11 +106,23 @@ class Rig:
     def wait_active(self) -> "Rig":
         """Wait until the node is active and hears the cameras."""
         assert wait_until(lambda: self.node.state_label == "active"), self.node.configure_error
-        publishers = [*self.cameras.values(), *self.infos.values()]
-        assert wait_until(lambda: all(p.get_subscription_count() for p in publishers))
+        cameras = self.cameras.values()
+        assert wait_until(lambda: all(p.get_subscription_count() for p in cameras))
         wanted = [name for name in self.received if name != "status"]
         assert wait_until(lambda: all(self.node.outputs.subscribers()[name] for name in wanted))
         return self
+
+    @property
+    def infos(self) -> dict[str, Any]:
+        """Publishers of the calibrations, from the first use on: pairs wait for announced ones."""
+        if not self._infos:
+            for side in self.cameras:
+                self._infos[side] = self.peer.create_publisher(
+                    CameraInfo, f"{side}/camera_info", 5
+                )
+            publishers = self._infos.values()
+            assert wait_until(lambda: all(p.get_subscription_count() for p in publishers))
+        return self._infos
 
     def send_infos(self, baseline: float = 0.1, width: int = 160, height: int = 128) -> None:
         """Publish good calibrations and wait until the node has them."""
