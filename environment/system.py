@@ -86,10 +86,17 @@ def _has_egl() -> bool:
     ]
     if any("nvidia" in entry.name for entry in vendors) and has_nvidia_gpu():
         return True
-    drivers = [
-        entry for lib in ("lib", "lib64") for entry in Path("/usr", lib).glob("**/dri/*swrast*")
-    ]
-    return bool(vendors and drivers)
+    return bool(vendors) and has_software_driver(Path("/usr"))
+
+
+def has_software_driver(root: Path) -> bool:
+    """Whether Mesa can draw on the CPU: by a driver of its own, or in newer versions by the one
+    library of all drivers."""
+    return any(
+        next((root / lib).glob(pattern), None) is not None
+        for lib in ("lib", "lib64")
+        for pattern in ("**/dri/*swrast*", "**/libgallium*.so*")
+    )
 
 
 def has_nvidia_gpu() -> bool:

@@ -243,6 +243,15 @@ def test_the_tools_of_a_bare_machine_are_missed(monkeypatch: pytest.MonkeyPatch)
     assert {"libegl1", "libgl1-mesa-dri"} <= set(packages)
 
 
+@pytest.mark.parametrize("driver", ["dri/swrast_dri.so", "libgallium-25.0.7-2.so"])
+def test_mesa_of_every_age_can_draw(tmp_path: Path, driver: str) -> None:
+    assert not system.has_software_driver(tmp_path)
+    library = tmp_path / "lib" / "x86_64-linux-gnu" / driver
+    library.parent.mkdir(parents=True)
+    library.touch()
+    assert system.has_software_driver(tmp_path)
+
+
 def test_a_full_disk_is_found_before_anything_is_done(
     tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
