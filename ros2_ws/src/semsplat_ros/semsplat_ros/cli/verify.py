@@ -48,12 +48,12 @@ def verify(
 
     try:
         report = run_verification(name, golden, weights_seed)
+        for line in report_lines(report):
+            typer.echo(line)
         write_json(json_path, report_figures(report, golden, weights_seed))
     except SemsplatError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
-    for line in report_lines(report):
-        typer.echo(line)
     if not report.passed:
         raise typer.Exit(1)
 

@@ -256,6 +256,7 @@ class TestVerdict:
         nowhere = self.call(path, "--json", str(tmp_path / "none" / "report.json"))
         assert nowhere.exit_code == 2
         assert "cannot be written" in nowhere.output
+        assert "FAIL a/b" in nowhere.output, "a long run is not lost"
 
     def test_no_gradient_is_kept(self, system, path):
         modes = []

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 import torch
@@ -102,10 +102,9 @@ def load_golden(path: Path) -> GoldenFile:
 
 def _entries(path: Path) -> dict[str, np.ndarray]:
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise ValueError("it is a single array (npy)")
-        with archive:
+        if path.is_file() and not is_zipfile(path):
+            raise ValueError("it is no zip archive, or its end is missing")
+        with np.load(path, allow_pickle=False) as archive:
             entries = {name: archive[name] for name in archive.files}
     except _BROKEN as error:
         raise SemsplatError(
