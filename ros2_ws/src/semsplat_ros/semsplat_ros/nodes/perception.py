@@ -256,6 +256,8 @@ class PerceptionNode(SafeLifecycleNode):
         self._applied = settings
 
     def _on_clock_jump(self, _jump) -> None:
+        self.transforms.forget()
+        self.pipeline.forget_times()
         if self.pairs is not None:
             self.pairs.reset("the node's clock was set back")
 

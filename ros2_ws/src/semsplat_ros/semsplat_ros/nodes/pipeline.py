@@ -82,6 +82,10 @@ class Pipeline:
             self.sequence = 0
         self._recent.clear()
 
+    def forget_times(self) -> None:
+        """Forget rate and latency: time was set back."""
+        self._recent.clear()
+
     def discard_running(self) -> None:
         """Keep the scene, but let a pair that is in work come to nothing."""
         with self._lock:

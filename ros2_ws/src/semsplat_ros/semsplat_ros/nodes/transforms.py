@@ -69,6 +69,12 @@ class Transforms:
             ) from problem
         return found
 
+    def forget(self) -> None:
+        """Forget what moves: time was set back, and its stamps are in the future now."""
+        with self._lock:
+            if self._buffer is not None:
+                self._buffer.clear()
+
     def prepare_to_send(self) -> None:
         """Make the publisher of /tf, which :meth:`send` needs.
 

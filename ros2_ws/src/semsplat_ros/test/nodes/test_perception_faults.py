@@ -4,14 +4,19 @@
 works."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
 import torch
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
 
+from semsplat_interfaces.srv import Query
 from semsplat_ros.errors import ErrorCode
+from semsplat_ros.nodes.messages import to_time
 from test.support.fake_model import FakeModel, picture
 from test.support.perception_rig import ROOM, Rig, camera_info, wait_until
 
@@ -29,6 +34,46 @@ def test_silent_stream_is_named(ros_graph):
     rig.good_pair_works()
     assert rig.wait_status(lambda s: "silent" in s.message)
     rig.good_pair_works()
+
+
+def test_unplugged_cameras_are_a_warning_then_an_error_until_they_come_back(ros_graph):
+    rig = Rig(ros_graph, **{"input.timeout": 0.2}).wait_active()
+    rig.diagnostics("inputs")
+    rig.good_pair_works()
+    assert rig.wait_status(lambda s: "left and right silent" in s.message)
+    levels = (DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
+    for level in levels:
+        assert wait_until(
+            lambda level=level: [
+                s
+                for s in rig.diagnostics("inputs")
+                if s.level == level and "left and right silent" in s.message
+            ]
+        ), level
+    assert rig.query("chair").error.code == ErrorCode.OK, "the last scene still answers"
+    rig.good_pair_works()
+    assert rig.wait_status(lambda s: s.message == "processing pairs")
+
+
+def test_clock_that_is_missing_comes_and_goes_back(ros_graph):
+    rig = Rig(ros_graph, use_sim_time=True).wait_active()
+    assert rig.wait_status(lambda s: "/clock" in s.message), "the watchdog needs no clock"
+    # /clock is one topic for all nodes: only this one is told.
+    clock = rig.node._time_source
+
+    def set_clock(seconds: int) -> None:
+        clock.clock_callback(Clock(clock=to_time(seconds * 10**9)))
+
+    set_clock(1000)
+    rig._stamp = 1000 * 10**9
+    rig.good_pair_works()
+    assert rig.wait_status(lambda s: s.message == "processing pairs")
+    set_clock(10)
+    assert rig.node.pairs.counters.resets == 1
+    assert rig.query("chair").error.code == ErrorCode.OK, "the scene is kept"
+    rig._stamp = 10 * 10**9
+    rig.good_pair_works()
+    assert rig.node.pairs.counters.resets == 1, "once"
 
 
 def test_late_stream_is_diagnosed(ros_graph):
@@ -137,7 +182,15 @@ def test_resolution_may_change(ros_graph):
     assert rig.of_stamp("instances", header)
     mask = rig.of_stamp("masks/left", header)
     assert (mask.height, mask.width) == (256, 480)
+    info = rig.received["instances"][-1].info
+    assert info.intrinsics_source == info.INTRINSICS_ESTIMATED, "those of the old size do not fit"
+    rig.send_infos(width=480, height=256)
+    header = rig.send(big, big)
+    info = rig.of_stamp("instances", header).info
+    assert info.intrinsics_source == info.INTRINSICS_CAMERA_INFO
     rig.good_pair_works()
+    info = rig.received["instances"][-1].info
+    assert info.intrinsics_source == info.INTRINSICS_CAMERA_INFO, "the first size is remembered"
 
 
 def test_pictures_of_two_sizes_are_processed(ros_graph):
@@ -236,7 +289,8 @@ def test_model_that_raises_costs_one_pair(ros_graph, fault, code):
 
 
 def test_numbers_that_are_not_finite(ros_graph):
-    rig = Rig(ros_graph, FakeModel(nan_fraction=0.5)).wait_active()
+    rig = Rig(ros_graph).wait_active()
+    rig.model.nan_fraction = 0.5
     rig.send()
     assert rig.wait_status(lambda s: s.last_error.code == ErrorCode.INTERNAL)
     assert rig.received["instances"] == []
@@ -283,6 +337,70 @@ def test_model_that_fails_again_and_again_stops_the_node(ros_graph, fault, times
         assert rig.transition(Transition.TRANSITION_CONFIGURE)
     assert rig.transition(Transition.TRANSITION_ACTIVATE)
     rig.wait_active().good_pair_works()
+
+
+def test_model_that_hangs_is_said_and_cannot_be_deactivated(ros_graph, monkeypatch):
+    monkeypatch.setattr("semsplat_ros.nodes.control.MIN_STUCK_S", 0.3)
+    monkeypatch.setattr("semsplat_ros.nodes.control.STUCK_FACTOR", 0)
+    rig = Rig(ros_graph).wait_active()
+    rig.good_pair_works()
+    rig.model.hang = threading.Event()
+    rig.send()
+    status = rig.wait_status(lambda s: "inference stuck" in s.message)
+    assert status.state == status.FAULT
+    assert rig.query("chair").error.code == ErrorCode.OK, "the old scene still answers"
+    assert not rig.transition(Transition.TRANSITION_DEACTIVATE)
+    assert rig.state() == "active"
+    rig.model.hang.set()
+    rig.model.hang = None
+    rig.good_pair_works()
+    assert rig.transition(Transition.TRANSITION_DEACTIVATE)
+
+
+def test_flood_of_queries_is_answered_busy(ros_graph):
+    rig = Rig(ros_graph, **{"query.max_pending": 1}).wait_active()
+    rig.good_pair_works()
+    client = rig.peer.create_client(Query, "query")
+    assert client.wait_for_service(timeout_sec=5.0)
+    pending = rig.node.services_offered.pending
+    with pending._turn:
+        waits = client.call_async(Query.Request(text="chair"))
+        assert wait_until(lambda: pending._waiting == 1)
+        refused = rig.query("table")
+        assert refused.error.code == ErrorCode.BUSY
+        assert "query.max_pending" in refused.error.message
+        assert refused.retry_after.sec or refused.retry_after.nanosec
+    assert wait_until(waits.done)
+    assert waits.result().error.code == ErrorCode.OK
+    rig.good_pair_works()
+
+
+def test_query_while_the_node_ends_is_told_so(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    rig.good_pair_works()
+    rig.node.closing = True
+    assert rig.query("chair").error.code == ErrorCode.SHUTTING_DOWN
+    rig.node.closing = False
+    rig.good_pair_works()
+
+
+def test_one_topic_for_both_cameras_is_refused(ros_graph):
+    same = ["--ros-args", "-r", "right/image_raw:=left/image_raw"]
+    rig = Rig(ros_graph, cli_args=same)
+    error = wait_until(lambda: rig.node.configure_error)
+    assert error.code == ErrorCode.INVALID_ARGUMENT
+    assert f"{rig.namespace}/left/image_raw" in error.message
+
+
+def test_cameras_of_one_frame_and_nodes_of_one_name_are_said(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    ros_graph.add(Node, "perception_node", namespace=rig.namespace)
+    stamp = rig.next_stamp()
+    for camera in rig.cameras.values():
+        camera.publish(rig.image(rig.header(stamp)))
+    assert wait_until(lambda: any("frame_id" in text for text in rig.node.pipeline.oddities))
+    assert wait_until(lambda: rig.node.board._said_twin)
+    rig.good_pair_works()
 
 
 def test_wrong_type_on_the_topic_is_named(ros_graph):

@@ -63,6 +63,7 @@ class Rig:
         model: the model; a fresh FakeModel if None.
         load: instead of `model`: what the node calls to load one.
         listen: output topics to subscribe to.
+        cli_args: ROS arguments of the node, for remapping.
         parameters: of the node.
     """
 
@@ -72,6 +73,7 @@ class Rig:
         model: FakeModel | None = None,
         load: Callable | None = None,
         listen: tuple[str, ...] = ("instances",),
+        cli_args: list[str] | None = None,
         **parameters: Any,
     ) -> None:
         self.graph = graph
@@ -84,6 +86,7 @@ class Rig:
             load=load or (lambda settings: self.model),
             namespace=self.namespace,
             parameter_overrides=overrides,
+            cli_args=cli_args,
         )
         self.peer: Node = graph.add(Node, "peer", namespace=self.namespace)
         self.received: dict[str, list] = {name: [] for name in (*listen, "status")}
