@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import ModelInfo
 from semsplat_ros.families.checkpoints import Checkpoint, file_sha256, load_into, read_checkpoint
+from semsplat_ros.families.file_layouts import UNKNOWN
 from semsplat_ros.families.rule_weights import WeightRule, rule_state
 from semsplat_ros.geometry.resampling import Resampling
 from semsplat_ros.networks.precision import set_compute_dtype
@@ -39,9 +40,9 @@ def open_system(path: Path, system: str, sha256: str = "") -> Checkpoint:
     """
     checkpoint = read_checkpoint(path, sha256)
     if checkpoint.system != system:
-        raise SemsplatError(
-            ErrorCode.BAD_FILE, f"{path.name} holds {checkpoint.system} and not {system}"
-        )
+        known = checkpoint.system != UNKNOWN
+        holds = checkpoint.system if known else "weights of no system that is known here"
+        raise SemsplatError(ErrorCode.BAD_FILE, f"{path.name} holds {holds} and not {system}")
     return checkpoint
 
 

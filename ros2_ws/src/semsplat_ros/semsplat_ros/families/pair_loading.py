@@ -242,8 +242,10 @@ def _assembled(
     """Base and heads loaded one after the other, each strictly."""
     channels = heads.get("region_projection.hidden.weight")
     width = heads.get("region_projection.out.weight")
-    if channels is None or width is None:
-        raise SemsplatError(ErrorCode.BAD_FILE, "the file of heads holds no region_projection")
+    if channels is None or width is None or channels.ndim != 2 or width.ndim != 2:
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, "the file of heads holds no region_projection of two matrices"
+        )
     sizes = (channels.shape[1], width.shape[0])
     parts = network_from(lambda: SemanticHeads(None, *sizes), heads, device, dtype)
     with torch.device("meta"):

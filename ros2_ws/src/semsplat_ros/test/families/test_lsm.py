@@ -148,6 +148,12 @@ def test_one_file_holds_the_fine_tuned_parts(files):
     assert model.network.lseg_feature_extractor.clip_pretrained.text_projection[0, 0] == 1.0
 
 
+def test_orders_are_shuffled_on_demand_alone(files):
+    path = files / "checkpoint-final.pth"
+    assert not load_lsm(path, CPU).network.point_transformer.shuffle_orders
+    assert load_lsm(path, CPU, shuffle_orders=True).network.point_transformer.shuffle_orders
+
+
 def test_a_folder_of_three_files_is_the_published_demonstration(files):
     model = load_lsm(files, CPU)
     assert origins(model) == (1.0, 2.0, 3.0)

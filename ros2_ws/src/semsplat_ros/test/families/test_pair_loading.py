@@ -4,6 +4,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.pair_loading import (
@@ -60,6 +61,12 @@ def test_the_file_of_another_system_is_refused(tmp_path):
     assert refusal.value.code is ErrorCode.BAD_FILE
 
 
+def test_a_file_of_nothing_known_is_refused(tmp_path):
+    torch.save({"fc.weight": torch.zeros(2, 3)}, tmp_path / "file.pth")
+    with pytest.raises(SemsplatError, match="no system that is known here and not dust3r"):
+        load_dust3r(tmp_path / "file.pth", CPU, torch.float32)
+
+
 def test_an_incomplete_file_is_refused_with_the_name(tmp_path):
     state = state_dict("splatt3r")
     del state["encoder.enc_blocks.7.attn.qkv.bias"]
@@ -111,3 +118,24 @@ def test_gsemsplat_is_its_heads_and_a_file_of_splatt3r(tmp_path):
     assert refusal.value.code is ErrorCode.NO_LANGUAGE_MODEL
     with pytest.raises(SemsplatError, match="set model.name to splatt3r"):
         load_gsemsplat(tmp_path / "epoch=19-step=1200.ckpt", CPU, torch.float32)
+
+
+@pytest.mark.parametrize("change", ["missing", "renamed", "transposed", "flat", "extra"])
+@pytest.mark.parametrize("name", ["region_projection.hidden.weight", "head2.context.3.weight"])
+def test_changed_heads_of_gsemsplat_are_refused(tmp_path, name, change):
+    heads = tmp_path / "heads.safetensors"
+    save_heads(heads_network(), heads, "minilm")
+    official(tmp_path / "splatt3r.ckpt", "splatt3r")
+    state = load_file(heads)
+    tensor = state[f"heads.{name}"] if change == "extra" else state.pop(f"heads.{name}")
+    state |= {
+        "missing": {},
+        "renamed": {f"heads.{name}s": tensor},
+        "transposed": {f"heads.{name}": tensor.transpose(0, 1).contiguous()},
+        "flat": {f"heads.{name}": tensor.flatten()},
+        "extra": {"heads.more": torch.zeros(3)},
+    }[change]
+    save_file(state, heads, metadata={"text_encoder": "minilm"})
+    with pytest.raises(SemsplatError) as refusal:
+        load_gsemsplat(heads, CPU, torch.float32)
+    assert refusal.value.code is ErrorCode.BAD_FILE
