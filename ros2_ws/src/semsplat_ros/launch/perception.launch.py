@@ -68,7 +68,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "target_frame",
         default_value="",
-        description="Frame of approach goals, for example map; empty = as in params_file.",
+        description="Frame of objects and approach goals, for example map; empty = as in "
+        "params_file.",
     ),
     DeclareLaunchArgument(
         "use_sim_time",

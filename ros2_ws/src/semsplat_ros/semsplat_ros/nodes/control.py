@@ -6,15 +6,13 @@ import time
 from typing import Any
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.nodes.settings import Settings
+from semsplat_ros.nodes.settings import CAPTURE_MODE, TEMPORAL_MODE, Settings
 
 WAIT_S = 0.1
 """Steady seconds between two looks at whether a wait still makes sense."""
 MIN_STUCK_S = 10.0
 STUCK_FACTOR = 10
 """A pair that takes so many times the median is overdue, after MIN_STUCK_S at the earliest."""
-CAPTURE_MODE = "on_demand"
-TEMPORAL_MODE = "temporal"
 
 
 class Control:

@@ -36,7 +36,7 @@ from semsplat_ros.nodes.scene_arrays import SceneArrays
 from semsplat_ros.nodes.settings import Settings
 from semsplat_ros.nodes.snapshot import Snapshot
 from semsplat_ros.nodes.stage_times import StageTimes
-from semsplat_ros.nodes.target_frame import Placement, place
+from semsplat_ros.nodes.target_frame import Placement, not_metric, place
 from semsplat_ros.nodes.transforms import Transforms
 
 MIN_MARKER_LIFETIME = 1.0
@@ -143,7 +143,7 @@ class Outputs:
     def place(self, snapshot: Snapshot, settings: Settings) -> Placement:
         """The frame for the objects of a scene, as TF is now."""
         is_metric = snapshot.perception.scene.scale.is_metric
-        return place(self._transforms, snapshot.header, is_metric, settings.target_frame)
+        return place(self._transforms, snapshot.header, is_metric, settings)
 
     def publish_labels(self, labels: tuple[str, ...], version: int, stamp_ns: int) -> None:
         """Publish the labels in force; latched."""
@@ -201,10 +201,7 @@ class Outputs:
         """Say what users may miss."""
         scale = ""
         if not pair.is_metric:
-            scale = (
-                "positions are not in metres: no depth/image, no approach goals; "
-                "set scale.baseline or publish CameraInfo with P"
-            )
+            scale = f"no depth/image, no approach goals: {not_metric(pair.settings)}"
         self.notices.set("scale", scale)
         target, problem = pair.settings.target_frame, pair.placement.problem
         frame = ""

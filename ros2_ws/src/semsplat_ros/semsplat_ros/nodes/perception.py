@@ -15,7 +15,7 @@ from rclpy.duration import Duration
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import SceneModel
-from semsplat_ros.nodes.control import TEMPORAL_MODE, Control
+from semsplat_ros.nodes.control import Control
 from semsplat_ros.nodes.guards import Guard
 from semsplat_ros.nodes.inputs import SIDES, Inputs
 from semsplat_ros.nodes.lifecycle import SafeLifecycleNode
@@ -28,7 +28,7 @@ from semsplat_ros.nodes.pipeline import Pipeline
 from semsplat_ros.nodes.process import EXIT_DEVICE_LOST, leave, run
 from semsplat_ros.nodes.rig import RigReader
 from semsplat_ros.nodes.services import Services
-from semsplat_ros.nodes.settings import Settings
+from semsplat_ros.nodes.settings import TEMPORAL_MODE, Settings
 from semsplat_ros.nodes.stage_times import StageTimes
 from semsplat_ros.nodes.status_board import StatusBoard
 from semsplat_ros.nodes.transforms import Transforms

@@ -18,6 +18,8 @@ from semsplat_ros.objects.clustering import ClusterSettings
 from semsplat_ros.objects.instances import SegmentationSettings
 
 MAX_LABELS = 512
+CAPTURE_MODE = "on_demand"
+TEMPORAL_MODE = "temporal"
 
 
 def _parameter(
@@ -114,7 +116,7 @@ class InputSettings:
         "stereo",
         "stereo processes every pair of two cameras; on_demand only one per call of the service "
         "capture; temporal pairs each left image with an earlier one of the same camera.",
-        choices=("stereo", "temporal", "on_demand"),
+        choices=("stereo", TEMPORAL_MODE, CAPTURE_MODE),
     )
     min_baseline_time: float = _parameter(
         0.5,

@@ -21,6 +21,7 @@ from semsplat_interfaces.msg import ObjectInstance
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.casts import NANOSECONDS, to_point, to_quaternion
 from semsplat_ros.nodes.point_cloud import POINT
+from semsplat_ros.nodes.settings import TEMPORAL_MODE, Settings
 from semsplat_ros.nodes.transforms import Transforms, rotation_of
 
 
@@ -75,8 +76,15 @@ class Placement:
         return Pose(position=self._point(pose.position), orientation=to_quaternion(turned))
 
 
+def not_metric(settings: Settings) -> str:
+    """That positions are not in metres, and what to do."""
+    if settings.input.mode == TEMPORAL_MODE:
+        return "positions are not in metres; for one camera take a model that is trained in metres"
+    return "positions are not in metres; set scale.baseline or publish CameraInfo with P"
+
+
 def place(
-    transforms: Transforms, camera_header: Header, is_metric: bool, target_frame: str
+    transforms: Transforms, camera_header: Header, is_metric: bool, settings: Settings
 ) -> Placement:
     """Where the objects of a scene belong; looks TF up and never waits for it.
 
@@ -84,14 +92,12 @@ def place(
         transforms: TF.
         camera_header: stamp of the scene, optical frame of the left camera.
         is_metric: whether positions are in metres: others fit into no other frame.
-        target_frame: the frame asked for, may be empty.
+        settings: target_frame, which may be empty, and input.mode.
     """
+    target_frame = settings.target_frame
     try:
         if not is_metric:
-            raise SemsplatError(
-                ErrorCode.NO_METRIC_SCALE,
-                "positions are not in metres; set scale.baseline or publish CameraInfo with P",
-            )
+            raise SemsplatError(ErrorCode.NO_METRIC_SCALE, not_metric(settings))
         if not target_frame:
             raise SemsplatError(
                 ErrorCode.TRANSFORM_UNAVAILABLE,

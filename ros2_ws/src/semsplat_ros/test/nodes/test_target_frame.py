@@ -48,7 +48,10 @@ def know_the_way(rig: Rig) -> None:
     broadcaster = tf2_ros.StaticTransformBroadcaster(rig.peer)
     broadcaster.sendTransform(camera_in_map())
     placed = wait_until(
-        lambda: place(rig.node.transforms, to_header(1, FRAME), True, "map").problem is None
+        lambda: (
+            place(rig.node.transforms, to_header(1, FRAME), True, rig.node.settings()).problem
+            is None
+        )
     )
     assert placed
 
