@@ -65,15 +65,17 @@ SMALL = {
 }
 
 
-@pytest.fixture(autouse=True)
-def small_networks(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def small_networks():
     def small_by_rule(_build, system, seed, rule, prefix=""):
         module = SMALL[system or prefix]()
         module.load_state_dict(rule_state(module.state_dict(), seed, rule, prefix))
         return module.eval()
 
-    for module in (clip, dust3r, lsm, point_transformer, spatialsplat):
-        monkeypatch.setattr(module, "load_by_rule", small_by_rule)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (clip, dust3r, lsm, point_transformer, spatialsplat):
+            patch.setattr(module, "load_by_rule", small_by_rule)
+        yield
 
 
 def pair(*sizes: str) -> Recording:
@@ -171,15 +173,16 @@ FILES = {
 }
 
 
-@pytest.fixture(params=FILES)
-def recorded(request, tmp_path):
+@pytest.fixture(scope="module", params=FILES)
+def recorded(request, tmp_path_factory):
     """Name of a system, its golden file, and an entry of it."""
     make, entry = FILES[request.param]
     recording = make()
     run = SYSTEMS[request.param]
     with torch.inference_mode():
         getattr(import_module(run.module), run.function)(recording, SEED)
-    return request.param, recording.save(tmp_path / "golden.npz"), entry
+    path = tmp_path_factory.mktemp(request.param) / "golden.npz"
+    return request.param, recording.save(path), entry
 
 
 def test_every_recorded_number_is_compared_and_agrees(recorded):
