@@ -7,11 +7,12 @@ import logging
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
+from semsplat_ros.errors import SemsplatError
 from semsplat_ros.families.base import SceneModel
 from semsplat_ros.families.zoo import load_model
-from semsplat_ros.nodes.pipeline import warm_up
 from semsplat_ros.nodes.settings import Settings
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import Vocabulary
@@ -55,7 +56,7 @@ def load_perceiver(
     else:
         vocabulary = perceiver.default_vocabulary
     if settings.model.warmup:
-        warm_up(perceiver)
+        _warm_up(perceiver)
     info = perceiver.model.info
     _logger.info(
         "model %s-%s on %s in %.1f s; licence: %s",
@@ -63,6 +64,17 @@ def load_perceiver(
         info.licence,
     )
     return perceiver, vocabulary
+
+
+def _warm_up(perceiver: Perceiver) -> None:
+    """One grey pair and one question: what is loaded at first use is there for the first user."""
+    height, width = perceiver.model.info.image_size
+    grey = np.full((height, width, 3), 127, np.uint8)
+    perception = perceiver.perceive(perceiver.prepare(grey, grey))
+    try:
+        perceiver.relevancy(perception, "anything")
+    except SemsplatError as problem:
+        _logger.warning("queries will not be answered: %s", problem.message)
 
 
 def free_memory() -> None:

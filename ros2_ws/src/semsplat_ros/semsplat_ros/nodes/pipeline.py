@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.failures import Failures
@@ -235,16 +234,6 @@ def segmentation_settings(settings: Settings) -> SegmentationSettings:
         clustering=ClusterSettings(merge_threshold=settings.instance.merge_threshold),
         min_label_score=settings.semantics.min_label_score,
     )
-
-
-def warm_up(perceiver: Perceiver) -> float:
-    """Run the model once on grey pictures of its own size; returns seconds."""
-    height, width = perceiver.model.info.image_size
-    grey = np.full((height, width, 3), 127, np.uint8)
-    start = time.perf_counter()
-    with torch.inference_mode():
-        perceiver.model.predict(perceiver.prepare(grey, grey))
-    return time.perf_counter() - start
 
 
 def _scaled(perception: Perception, views: Views, rig: Rig) -> Perception:
