@@ -39,6 +39,12 @@ def bench(
     precision: Annotated[
         str, typer.Option(help="Of upstream systems: fp32, bf16, fp16, or several by comma.")
     ] = "fp32,bf16",
+    image_size: Annotated[
+        int, typer.Option(help="Upstream systems: longer side; 0 = as it was trained.", min=0)
+    ] = 0,
+    compare_precisions: Annotated[
+        bool, typer.Option(help="Upstream systems: how far tokens and heads are from fp32's.")
+    ] = False,
     node: Annotated[bool, typer.Option(help="Also run the ROS node (shipped models).")] = True,
     seed: Annotated[int, typer.Option(help="Room that the pictures show.", min=0)] = 1_000_000,
     json_path: Annotated[
@@ -50,12 +56,17 @@ def bench(
     from semsplat_ros.evaluation import speed
 
     try:
-        pair = speed.in_own_process(speed.room_pair, seed)
-        job = (device, threads)
         if weights is Weights.RULE:
-            figures = _upstream(pair, model, precision.split(","), (*job, runs or 3))
+            from semsplat_ros.evaluation.upstream_speed import UpstreamRun
+
+            jobs = [
+                UpstreamRun(model, p, device, threads, image_size) for p in precision.split(",")
+            ]
+            pair = speed.in_own_process(speed.room_pair, seed)
+            figures = _upstream(pair, jobs, runs or 3, compare_precisions)
         else:
-            figures = _shipped((pair, model, checkpoint, *job, runs or 100), node)
+            pair = speed.in_own_process(speed.room_pair, seed)
+            figures = _shipped((pair, model, checkpoint, device, threads, runs or 100), node)
     except SemsplatError as error:
         typer.echo(f"semsplat bench: {error.message}", err=True)
         raise typer.Exit(2) from error
@@ -75,16 +86,18 @@ def _shipped(job: tuple, node: bool) -> dict[str, Any]:
     return speed.figures(job[1], of_model)
 
 
-def _upstream(pair, name: str, precisions: list[str], job: tuple) -> dict[str, Any]:
+def _upstream(pair, jobs: list, runs: int, compare: bool) -> dict[str, Any]:
     from semsplat_ros.evaluation import speed
+    from semsplat_ros.evaluation.precision_comparison import compare_precision
+    from semsplat_ros.evaluation.upstream_speed import bench_upstream
 
-    device, threads, runs = job
-    speed.check_upstream(name, precisions)
-    found = {
-        p: speed.in_own_process(speed.bench_upstream, pair, name, device, p, threads, runs)
-        for p in precisions
-    }
-    return {**speed.figures(name, found[precisions[0]]), "precisions": found}
+    found = {}
+    for job in jobs:
+        found[job.precision] = speed.in_own_process(bench_upstream, pair, job, runs)
+        if compare and job.precision != "fp32":
+            apart = speed.in_own_process(compare_precision, pair, job)
+            found[job.precision]["relative_to_fp32"] = apart
+    return {**speed.figures(jobs[0].name, found[jobs[0].precision]), "precisions": found}
 
 
 def _print(figures: dict[str, Any]) -> None:
@@ -106,4 +119,7 @@ def _print(figures: dict[str, Any]) -> None:
             f"{part['pairs_per_s']} pairs/s"
             + (f", query p95 {query} ms" if query is not None else "")
             + f", peak {part['peak_mib']} MiB"
+            + (f", of which weights {part['weights_mib']} MiB" if "weights_mib" in part else "")
         )
+        for where, difference in part.get("relative_to_fp32", {}).items():
+            console.print(f"  {where}: {100 * difference:.3f} % from fp32")

@@ -26,16 +26,13 @@ from torch import nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import SceneModel
-from semsplat_ros.families.zoo import PRECISIONS, choose_device, load_model
+from semsplat_ros.families.zoo import load_model
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.rooms.robot import StereoRig
 from semsplat_ros.rooms.simulation import RobotInRoom
-from semsplat_ros.threads import network_threads
 
 WARM_UP = 3
 MODEL_STAGES = ("prepare", "predict", "label", "segment")
-UPSTREAM = ("spatialsplat", "noposplat", "lsm", "dust3r", "mast3r", "splatt3r", "gsemsplat")
-"""Systems that can be timed with weights made from names."""
 OUTSIDE = "outside the network"
 
 Result = TypeVar("Result")
@@ -107,25 +104,6 @@ def bench_shipped(
     found = time_model(perceiver, pair, runs)
     return {
         "device": str(perceiver.model.device),
-        "threads": torch.get_num_threads(),
-        **found,
-        "peak_mib": peak_mib(),
-    }
-
-
-def bench_upstream(
-    pair: BenchPair, name: str, device: str, precision: str, threads: int, runs: int
-) -> dict[str, Any]:
-    """:func:`time_by_module` of a system with weights made from names, and ``peak_mib``; for a
-    process of its own.
-    """
-    torch.set_num_threads(threads or network_threads(small=False))
-    target = choose_device(device)
-    model, network = rule_model(name, PRECISIONS[precision])
-    network.to(target)
-    found = time_by_module(model, network, pair, runs)
-    return {
-        "device": str(target),
         "threads": torch.get_num_threads(),
         **found,
         "peak_mib": peak_mib(),
@@ -228,47 +206,10 @@ def module_times(network: nn.Module, device: torch.device) -> Iterator[dict[str,
             handle.remove()
 
 
-def rule_model(name: str, dtype: torch.dtype) -> tuple[SceneModel, nn.Module]:
-    """An upstream system at full size on the CPU, weights made from names; and its network."""
-    model: Any
-    if name == "lsm":
-        from semsplat_ros.families.lsm import lsm_by_rule
-
-        model = lsm_by_rule(dtype=dtype)
-    elif name in ("spatialsplat", "noposplat"):
-        from semsplat_ros.families import splat_loading
-
-        model = getattr(splat_loading, f"{name}_by_rule")(dtype=dtype)
-    else:
-        from semsplat_ros.families.pair_loading import by_rule
-
-        model = by_rule(name, dtype=dtype)
-    return model, model.network
-
-
 def _wait_for(device: torch.device) -> None:
     """A GPU works on after its calls have returned."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def check_upstream(name: str, precisions: Sequence[str]) -> None:
-    """Refuse what cannot be timed with weights made from names.
-
-    Raises:
-        SemsplatError: INVALID_ARGUMENT.
-    """
-    if name not in UPSTREAM:
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"'{name}' has no weights by rule; allowed: {', '.join(UPSTREAM)}",
-        )
-    for precision in precisions:
-        if precision not in PRECISIONS:
-            raise SemsplatError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"precision '{precision}' is none of {', '.join(PRECISIONS)}",
-            )
 
 
 def figures(
@@ -278,7 +219,8 @@ def figures(
 
     Args:
         name: of the model.
-        model: from :func:`bench_shipped` or :func:`bench_upstream`.
+        model: from :func:`bench_shipped` or
+            :func:`semsplat_ros.evaluation.upstream_speed.bench_upstream`.
         node: from :func:`semsplat_ros.nodes.bench.bench_node`; its process held model and node,
             so its memory is the one that is told.
     """

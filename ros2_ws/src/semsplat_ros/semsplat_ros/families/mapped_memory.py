@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 _PAGEOUT = 21
-"""MADV_PAGEOUT of Linux 5.4: pages leave memory, nothing is lost. They come back from the file when
-they are read again; memory that no file stands behind stays as it is."""
+"""MADV_PAGEOUT of Linux 5.4: pages leave memory, nothing is lost. They come back from the file
+when they are read again; memory that no file stands behind stays as it is."""
 
 
 def in_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -39,7 +39,8 @@ def grid_positions(
     positions = torch.stack((row, column), dim=-1)
     if not extra_token:
         return positions
-    last = torch.tensor([[1, 0]], device=device) * rows
+    # Made of what is on the device: a constant from the host would have to wait for it.
+    last = torch.stack((row[-1:] + 1, column[:1]), dim=-1)
     return torch.cat((positions, last))
 
 

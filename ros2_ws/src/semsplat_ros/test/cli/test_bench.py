@@ -12,7 +12,7 @@ from semsplat_ros.cli.main import build_app
     ("options", "says"),
     [
         (["--model", "giraffe"], "giraffe"),
-        (["--weights", "rule"], "no weights by rule"),
+        (["--weights", "rule"], "weights by rule"),
         (["--model", "lsm", "--weights", "rule", "--precision", "fp8"], "fp8"),
     ],
 )

@@ -14,6 +14,7 @@ from torch import nn
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation import speed
 from semsplat_ros.evaluation.speed import BenchPair
+from semsplat_ros.evaluation.upstream_speed import UpstreamRun
 from semsplat_ros.families.pair_loading import by_rule
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
@@ -122,15 +123,6 @@ def test_figures_have_the_documented_keys_and_none_for_what_was_not_measured() -
     assert set(both["stages_ms"]) == {*speed.MODEL_STAGES, "fill"}
 
 
-@pytest.mark.parametrize(
-    ("name", "precisions"), [("room", ["fp32"]), ("lsm", ["fp8"]), ("lsm", ["fp32", ""])]
-)
-def test_what_cannot_be_timed_is_refused(name: str, precisions: list[str]) -> None:
-    with pytest.raises(SemsplatError) as error:
-        speed.check_upstream(name, precisions)
-    assert error.value.code is ErrorCode.INVALID_ARGUMENT
-
-
 def test_memory_is_that_of_a_process_of_its_own() -> None:
     ballast = np.ones(1 << 30, np.uint8)
     assert speed.in_own_process(os.getpid) != os.getpid()
@@ -139,8 +131,8 @@ def test_memory_is_that_of_a_process_of_its_own() -> None:
 
 
 def test_what_another_process_refuses_is_said_here() -> None:
-    with pytest.raises(SemsplatError, match="no weights by rule") as error:
-        speed.in_own_process(speed.check_upstream, "room", [])
+    with pytest.raises(SemsplatError, match="'room' given") as error:
+        speed.in_own_process(UpstreamRun, "room", "fp32")
     assert error.value.code is ErrorCode.INVALID_ARGUMENT
     with pytest.raises(SemsplatError, match="died"):
         speed.in_own_process(os._exit, 3)
