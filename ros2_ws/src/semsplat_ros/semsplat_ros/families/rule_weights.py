@@ -111,7 +111,7 @@ def rule_state(
     """
     keys = {name: rule.seed_name(prefix + name) for name in tensors}
     drawn = {keys[n]: t for n, t in tensors.items() if _is_drawn(n, t)}
-    made = {}
+    made: dict[str, Tensor] = {}
     for dtype in {t.dtype for t in drawn.values()}:
         made |= _drawn({k: t for k, t in drawn.items() if t.dtype == dtype}, dtype, seed, rule)
     return {
