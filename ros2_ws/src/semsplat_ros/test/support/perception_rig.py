@@ -78,7 +78,9 @@ class Rig:
     ) -> None:
         self.graph = graph
         self.model = model or FakeModel()
-        parameters = {"semantics.vocabulary": VOCABULARY, **parameters}
+        # On a busy machine a test may be silent for a while.
+        defaults = {"semantics.vocabulary": VOCABULARY, "input.timeout": 30.0}
+        parameters = {**defaults, **parameters}
         self.namespace = f"/test_{uuid.uuid4().hex[:8]}"
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
         self.node: PerceptionNode = graph.add(
