@@ -20,8 +20,8 @@ from semsplat_ros.rooms.robot import StereoRig
 from test.support.fake_model import picture
 
 TOKEN_LIMIT, HEAD_LIMIT = 0.01, 0.025
-"""With weights made from names. Raw head values are sums of many terms that nearly cancel there, so
-that even float32 heads on bfloat16 tokens are up to 1.2 % from float32."""
+"""With weights made from names. Raw head values are sums of many terms that nearly cancel there,
+so that even float32 heads on bfloat16 tokens are up to 1.2 % from float32."""
 OBSERVED = {
     *("enc_norm", "dec_norm", "dec_norm 2"),
     *("downstream_head1.dpt", "downstream_head2.dpt"),
