@@ -283,8 +283,9 @@ class ObjectInstance:
     centroid: tuple[float, float, float]
     """Opacity-weighted mean of its Gaussians, metres if the scale is metric."""
     box_center: tuple[float, float, float]
+    """Middle of its core: what leaks over an edge does not move it."""
     box_size: tuple[float, float, float]
-    """Full lengths of the axis-aligned box in the first camera's frame."""
+    """Full lengths of the axis-aligned box in the first camera's frame, by percentile."""
     gaussian_count: int
     mean_opacity: float
     rois: tuple[Roi, ...]

@@ -13,17 +13,11 @@ from scipy import ndimage
 from torch import Tensor
 
 from semsplat_ros.geometry.views import original_picture
+from semsplat_ros.objects.boxes import fit_boxes
 from semsplat_ros.objects.cells import Cells, numpy_of
 from semsplat_ros.objects.clustering import ClusterSettings, cluster
 from semsplat_ros.objects.labels import best_labels, group_means
 from semsplat_ros.scene import Crop, ObjectInstance, Perception, Roi, SemanticScene, Vocabulary
-
-BOX_PERCENTILES = (2.0, 98.0)
-"""Of what :func:`_body` left: single Gaussians do not make a box larger."""
-BODY_SPREAD = 2.5
-"""Median absolute deviations of the distance to the camera that an object's body reaches."""
-BODY_MARGIN = 0.02
-"""Share of the distance that is added: a wall seen straight on has no deviation."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ def segment(
     things = np.array([names[i].casefold() not in settings.background for i in label], bool)
     group, label, score = _without_background(group, label, score, things)
     return Segmentation(
-        instances=_describe(scene, cells, group, label, score, names),
+        instances=_describe(scene, cells, classes, group, label, score, names),
         instance_ids=torch.from_numpy(group[cells.of_gaussian]),
         label_ids=torch.from_numpy(gaussian_label),
         label_scores=torch.from_numpy(gaussian_score),
@@ -168,6 +162,7 @@ def _without_background(
 def _describe(
     scene: SemanticScene,
     cells: Cells,
+    classes: Float[ndarray, "m l"] | None,
     group: Int[ndarray, " m"],
     label: Int[ndarray, " k"],
     score: Float[ndarray, " k"],
@@ -181,7 +176,8 @@ def _describe(
     weight = opacity * cells.count
     mean_opacity = np.bincount(group, weight, count + 1)[1:] / size
     centroid = group_means(cells.points, group, weight, count)
-    low, high = _boxes(cells.points, group, count)
+    certainty = _certainty(classes, group, label)
+    center, box_size = fit_boxes(cells.points, certainty, group, count)
     grid = cells.grid(group)
     rois = [
         _rois(grid[view], count, crop, cells.stride, scene.image_size)
@@ -191,8 +187,8 @@ def _describe(
         ObjectInstance(
             id=i + 1,
             centroid=_tuple(centroid[i]),
-            box_center=_tuple((low[i] + high[i]) / 2),
-            box_size=_tuple(high[i] - low[i]),
+            box_center=_tuple(center[i]),
+            box_size=_tuple(box_size[i]),
             gaussian_count=int(size[i]),
             mean_opacity=float(min(mean_opacity[i], 1.0)),
             rois=tuple(of_view[i] for of_view in rois),
@@ -204,31 +200,15 @@ def _describe(
     )
 
 
-def _boxes(
-    points: Float[ndarray, "m 3"], group: Int[ndarray, " m"], count: int
-) -> tuple[Float[ndarray, "k 3"], Float[ndarray, "k 3"]]:
-    """Lower and upper corners of axis-aligned boxes by percentile, for the groups 1 .. count."""
-    order = np.argsort(group, kind="stable")
-    ends = np.cumsum(np.bincount(group, minlength=count + 1))
-    corners = np.zeros((2, count, 3), np.float32)
-    for i in range(count):
-        mine = np.sort(_body(points[order[ends[i] : ends[i + 1]]]), axis=0)
-        last = len(mine) - 1
-        for corner, percentile in enumerate(BOX_PERCENTILES):
-            corners[corner, i] = mine[round(percentile / 100.0 * last)]
-    return corners[0], corners[1]
-
-
-def _body(points: Float[ndarray, "c 3"]) -> Float[ndarray, "b 3"]:
-    """The points of a group without those that float before or behind it along the ray.
-
-    At its silhouette and in its holes an object's Gaussians take depths between its own and the
-    background's; they lie off along the ray, so the distance tells them.
-    """
-    distance = np.linalg.norm(points, axis=1)
-    middle = np.median(distance)
-    off = np.abs(distance - middle)
-    return points[off <= BODY_SPREAD * np.median(off) + BODY_MARGIN * middle]
+def _certainty(
+    classes: Float[ndarray, "m l"] | None, group: Int[ndarray, " m"], label: Int[ndarray, " k"]
+) -> Float[ndarray, " m"]:
+    """Probability at each cell of its group's label; 1 where groups have none."""
+    of_cell = np.concatenate([np.zeros(1, np.int64), label])[group]
+    if classes is None:
+        return np.ones(len(group), np.float32)
+    own = np.take_along_axis(classes, np.maximum(of_cell - 1, 0)[:, None], 1)[:, 0]
+    return np.where(of_cell > 0, own, 1.0) + 1e-3
 
 
 def _rois(
