@@ -173,8 +173,8 @@ def time_by_module(
 def module_times(network: nn.Module, device: torch.device) -> Iterator[dict[str, float]]:
     """Milliseconds that are spent in each named child of a network, summed over its calls.
 
-    A list of modules counts as its members together. Children that are called inside another
-    child count to both; there are none in this package's networks.
+    A list or dictionary of modules counts as its members together. Children that are called
+    inside another child count to both; there are none in this package's networks.
     """
     times: dict[str, float] = defaultdict(float)
     started: dict[str, float] = {}
@@ -195,7 +195,8 @@ def module_times(network: nn.Module, device: torch.device) -> Iterator[dict[str,
         return note
 
     for name, child in network.named_children():
-        parts = list(child) if isinstance(child, nn.ModuleList) else [child]
+        groups = isinstance(child, nn.ModuleList | nn.ModuleDict)
+        parts = list(child.children()) if groups else [child]
         for part in parts:
             handles.append(part.register_forward_pre_hook(before(name)))
             handles.append(part.register_forward_hook(after(name)))

@@ -76,12 +76,13 @@ class TwoParts(nn.Module):
         super().__init__()
         self.one = nn.Linear(2, 2)
         self.many = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+        self.named = nn.ModuleDict({"only": nn.Linear(2, 2)})
         self.unused = nn.Linear(2, 2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for part in self.many:
             x = part(x)
-        return self.one(self.one(x))
+        return self.one(self.one(self.named["only"](x)))
 
 
 def test_time_by_named_child_sums_calls_and_lists(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +91,7 @@ def test_time_by_named_child_sums_calls_and_lists(monkeypatch: pytest.MonkeyPatc
     network = TwoParts()
     with speed.module_times(network, torch.device("cpu")) as times:
         network(torch.zeros(1, 2))
-    assert times == {"one": 2000.0, "many": 2000.0}
+    assert times == {"one": 2000.0, "many": 2000.0, "named": 1000.0}
     assert not any(m._forward_hooks for m in network.modules()), "nothing stays behind"
 
 
