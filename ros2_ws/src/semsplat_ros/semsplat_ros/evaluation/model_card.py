@@ -24,7 +24,8 @@ $summary
 ## Training
 
 Generated rooms alone (`semsplat data rooms`): $distinct pairs of pictures of $rooms rooms, seeds below 1 000 000.
-$pairs pairs were seen in $steps steps, in $hours hours on two cores of a CPU without a GPU, beside other work:
+In the last run $pairs pairs were seen in $steps steps, in $hours hours on two cores of a CPU without a GPU, beside
+other work:
 
 ```
 $train_command
