@@ -19,6 +19,8 @@ CANONICAL_PHRASES = ("object", "things", "stuff", "texture")
 LERF_TEMPERATURE = 10.0
 OPEN_CALIBRATION = Calibration((0.5, 1.0), (0.0, 1.0))
 """A relevancy of 0.5 is one that says no more than the canonical phrases do."""
+KEPT_FIELDS = 3
+"""The scene that is asked about, the one that is being made, and one more."""
 
 
 class Relevancy:
@@ -36,7 +38,7 @@ class Relevancy:
         self._encoder = CachedTextEncoder(encoder)
         self._router = ClassRouter(profile, self._encoder) if self._closed else None
         self._lock = threading.Lock()
-        self._last: tuple[weakref.ref, Tensor] | None = None
+        self._known: list[tuple[weakref.ref, Tensor]] = []
 
     @property
     def calibration(self) -> Calibration:
@@ -95,14 +97,17 @@ class Relevancy:
         return self.profile.kind is LanguageKind.CLOSED_SET
 
     def _class_probabilities(self, field: SemanticField) -> Float[Tensor, "n c"]:
-        """Kept for the field asked last: a scene is queried more often than it changes."""
+        """Kept for the newest fields: a scene is queried more often than it changes, and still is
+        while the next one is being labelled."""
         with self._lock:
-            if self._last is not None and self._last[0]() is field:
-                return self._last[1]
+            for known, probabilities in self._known:
+                if known() is field:
+                    return probabilities
         cosines = _similarity(field, self.profile.class_embeddings)
         probabilities = torch.softmax(self.profile.temperature * cosines, 1)
         with self._lock:
-            self._last = (weakref.ref(field), probabilities)
+            alive = [entry for entry in self._known if entry[0]() is not None]
+            self._known = [*alive, (weakref.ref(field), probabilities)][-KEPT_FIELDS:]
         return probabilities
 
 

@@ -18,7 +18,11 @@ from typing import Any
 import numpy as np
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import (
+    ExternalShutdownException,
+    MultiThreadedExecutor,
+    SingleThreadedExecutor,
+)
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
@@ -99,9 +103,12 @@ def time_node(
     try:
         _wait_active(node)
         _receive(ours, "warm")
+        node.worker.wait_idle(PAIR_S)
         node.times.clear()
         ours.send("measure")
         _receive(ours, "pairs")
+        # The last pair has been received, but its times are noted only when the worker is done.
+        node.worker.wait_idle(PAIR_S)
         samples = node.times.samples()
         ours.send("ask")
         queries = _receive(ours, "queries")
@@ -191,10 +198,11 @@ def _spin(executor) -> None:
 
 def _peer(pipe: Connection, namespace: str, pair: BenchPair, runs: int) -> None:
     """Cameras, listeners and questions; tells its parent how far it is."""
+    take_turns_often()  # who asks must not wait for this process's own cameras
     context = Context()
     rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
     peer = _Peer(context, namespace, pair)
-    executor = MultiThreadedExecutor(num_threads=2, context=context)
+    executor = SingleThreadedExecutor(context=context)
     executor.add_node(peer)
     spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
     spinner.start()

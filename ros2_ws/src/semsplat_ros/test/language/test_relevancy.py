@@ -155,6 +155,26 @@ def test_closed_scores_are_class_probabilities() -> None:
     assert float(relevancy.score(field, "giraffe").max()) == 0.0
 
 
+class CountedField(ToyField):
+    """Counts how often it is compared with text."""
+
+    asked = 0
+
+    def similarity(self, text: torch.Tensor) -> torch.Tensor:
+        CountedField.asked += 1
+        return super().similarity(text)
+
+
+def test_a_scene_is_compared_with_the_classes_once_though_the_next_one_is_being_made() -> None:
+    relevancy = Relevancy(closed_profile(), ToyTextEncoder())
+    current, coming = (CountedField(field_of(t, "wall").vectors) for t in ("chair", "table"))
+    CountedField.asked = 0
+    for _ in range(3):
+        assert float(relevancy.score(current, "chair")[0]) > 0.9
+        assert float(relevancy.score(coming, "chair")[0]) < 0.1
+    assert CountedField.asked == 2
+
+
 def test_class_names_and_synonyms_need_no_encoder() -> None:
     relevancy = Relevancy(closed_profile(), "not installed")
     field = field_of("chair", "wall")
