@@ -43,9 +43,15 @@ def room(
     rate_scale: Annotated[
         float, typer.Option(help="Of the learning rates; below 1 to go on from weights.", min=0.0)
     ] = 1.0,
-    precision: Annotated[
-        str, typer.Option(help="fp32, bf16, or auto: bf16 where the processor computes in it.")
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or cuda:N; auto with several processes: cpu.")
     ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="fp32, bf16, or auto: bf16 where the device computes in it.")
+    ] = "auto",
+    crop_until: Annotated[
+        float, typer.Option(help="Share of the run on crops, which cost half.", min=0.0, max=1.0)
+    ] = 0.6,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
 ) -> None:
     """Train; the same command again resumes where the run stopped."""
@@ -69,7 +75,9 @@ def room(
             steps=steps,
             finish_minutes=finish_minutes,
             rate_scale=rate_scale,
+            device="cpu" if device == "auto" and processes > 1 else device,
             precision=precision,
+            crop_until=crop_until,
             seed=seed,
         ),
         CompactConfig(),

@@ -9,20 +9,20 @@ from torch import Tensor
 from semsplat_ros.training.pairs import PairBatch
 
 
-def _uniform(low: float, high: float, *shape: int) -> Tensor:
-    return torch.rand(*shape) * (high - low) + low
-
-
 def photometric(images: Float[Tensor, "b 2 3 h w"]) -> Float[Tensor, "b 2 3 h w"]:
     """Colour, brightness, contrast, gamma and noise of ordinary cameras; slightly different per
     view."""
-    pairs = images.shape[0]
-    gain = _uniform(0.85, 1.15, pairs, 1, 3, 1, 1) * _uniform(0.75, 1.3, pairs, 1, 1, 1, 1)
-    images = images * gain * _uniform(0.96, 1.04, pairs, 2, 1, 1, 1)
-    images = images.clamp(1e-4, 1.0) ** _uniform(0.8, 1.3, pairs, 1, 1, 1, 1)
+
+    def uniform(low: float, high: float, views: int = 1, channels: int = 1) -> Tensor:
+        shape = (images.shape[0], views, channels, 1, 1)
+        return torch.rand(shape, device=images.device) * (high - low) + low
+
+    images = images * uniform(0.85, 1.15, channels=3) * uniform(0.75, 1.3)
+    images = images * uniform(0.96, 1.04, views=2)
+    images = images.clamp(1e-4, 1.0) ** uniform(0.8, 1.3)
     mean = images.mean((2, 3, 4), keepdim=True)
-    images = (images - mean) * _uniform(0.8, 1.2, pairs, 1, 1, 1, 1) + mean
-    return images + torch.randn_like(images) * _uniform(0.0, 0.03, pairs, 1, 1, 1, 1)
+    images = (images - mean) * uniform(0.8, 1.2) + mean
+    return images + torch.randn_like(images) * uniform(0.0, 0.03)
 
 
 def _where(mask: Tensor, changed: Tensor, original: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def mirror(batch: PairBatch, mask: Tensor) -> PairBatch:
     flipped = {n: _where(mask, getattr(batch, n).flip(-1), getattr(batch, n)) for n in names}
     intrinsics = batch.intrinsics.clone()
     intrinsics[..., 0, 2] = width - intrinsics[..., 0, 2]
-    sign = torch.diag(torch.tensor([-1.0, 1.0, 1.0, 1.0]))
+    sign = torch.diag(torch.tensor([-1.0, 1.0, 1.0, 1.0], device=intrinsics.device))
     pose = sign @ batch.first_from_second @ sign
     return batch.replace(
         **flipped,
@@ -74,8 +74,8 @@ def crop(batch: PairBatch, height: int, width: int) -> PairBatch:
 def augment(batch: PairBatch, height: int, width: int) -> PairBatch:
     """All of it: photometric, mirrored half of the time, free pairs in both orders, cropped."""
     batch = batch.replace(images=photometric(batch.images))
-    mirrored = torch.rand(len(batch)) < 0.5
+    mirrored, free_swapped = torch.rand(2, len(batch), device=batch.depth.device) < 0.5
     batch = mirror(batch, mirrored)
     # A mirrored rectified pair must swap its views, so that left stays left.
-    batch = swap_views(batch, torch.where(batch.stereo, mirrored, torch.rand(len(batch)) < 0.5))
+    batch = swap_views(batch, torch.where(batch.stereo, mirrored, free_swapped))
     return crop(batch, height, width)

@@ -48,6 +48,11 @@ class CompactLoss:
         self.class_weights = class_weights
         self.is_object = is_object
 
+    def to(self, device: torch.device) -> "CompactLoss":
+        """The same loss for tensors on a device."""
+        parts = (self.bank, self.class_weights, self.is_object)
+        return CompactLoss(*(part.to(device) for part in parts))
+
     def __call__(
         self, network: CompactNetwork, prediction: CompactPrediction, batch: PairBatch
     ) -> dict[str, Float[Tensor, ""]]:
@@ -78,9 +83,10 @@ class CompactLoss:
         half = label[:, 1::2, 1::2].reshape(-1)
         objects = self.is_object[half].nonzero()[:, 0]
         count = SEMANTIC_PIXELS * label.shape[0] // 2
-        at = torch.randint(0, len(half), (count,))
+        at = torch.randint(0, len(half), (count,), device=half.device)
         if len(objects) > 0:
-            at = torch.cat([at, objects[torch.randint(0, len(objects), (count,))]])
+            more = torch.randint(0, len(objects), (count,), device=half.device)
+            at = torch.cat([at, objects[more]])
         features = prediction.semantic.permute(0, 2, 3, 1).reshape(len(half), -1)[at]
         similarity = bank_cosine(network, features, self.bank)
         truth = half[at]
@@ -132,12 +138,12 @@ def _instance(
     ids = instance[:, :, 1::2, 1::2].flatten(1)
     unit = F.normalize(vectors, dim=1).unflatten(0, (2, pairs))
     unit = unit.permute(1, 0, 3, 4, 2).flatten(1, 3)
-    slots = (ids + torch.arange(pairs)[:, None] * MAX_INSTANCES).flatten()
+    slots = (ids + torch.arange(pairs, device=ids.device)[:, None] * MAX_INSTANCES).flatten()
     sums = unit.new_zeros(pairs * MAX_INSTANCES, unit.shape[2])
     sums = sums.index_add(0, slots, unit.flatten(0, 1))
     counts = torch.bincount(slots, minlength=pairs * MAX_INSTANCES).view(pairs, MAX_INSTANCES)
     means = F.normalize(sums, dim=1).view(pairs, MAX_INSTANCES, -1)
-    at = torch.randint(0, ids.shape[1], (pairs, INSTANCE_PIXELS))
+    at = torch.randint(0, ids.shape[1], (pairs, INSTANCE_PIXELS), device=ids.device)
     queries = unit.gather(1, at[..., None].expand(-1, -1, unit.shape[2]))
     logits = queries @ means.transpose(1, 2) * INSTANCE_TEMPERATURE
     small = counts < 6
@@ -154,7 +160,8 @@ def _match(matches: Matches, batch: PairBatch) -> Float[Tensor, ""]:
     loss = first.new_zeros(())
     for query, key, forward in ((first, second, True), (second, first, False)):
         targets = cell_targets(batch, forward)
-        at = torch.randint(0, query.shape[1], (query.shape[0], MATCH_CELLS))
+        shape = (query.shape[0], MATCH_CELLS)
+        at = torch.randint(0, query.shape[1], shape, device=query.device)
         sample = query.gather(1, at[..., None].expand(-1, -1, query.shape[2]))
         logits = torch.bmm(sample * matches.scale, key.transpose(1, 2))
         cells, weights = bilinear_cells(

@@ -8,6 +8,8 @@ more than ten times slower than the float32 used here, and it would repeat the w
 data-parallel process.
 """
 
+from collections import defaultdict
+
 import torch
 import torch.distributed as dist
 from jaxtyping import Float
@@ -19,16 +21,18 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Quintic coefficients of Jordan et al."""
 
 
-def orthogonalise(matrix: Float[Tensor, "m n"], steps: int = 5) -> Float[Tensor, "m n"]:
-    """Roughly the nearest semi-orthogonal matrix: singular values between 0.7 and 1.2."""
+def orthogonalise(
+    matrices: Float[Tensor, "*batch m n"], steps: int = 5
+) -> Float[Tensor, "*batch m n"]:
+    """Roughly the nearest semi-orthogonal matrices: singular values between 0.7 and 1.2."""
     a, b, c = NEWTON_SCHULZ
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    return x.mT if tall else x
 
 
 class MatrixOptimizer:
@@ -82,20 +86,23 @@ class MatrixOptimizer:
         """Orthogonalised Nesterov momentum of every matrix; the processes share the work."""
         world = dist.get_world_size() if dist.is_initialized() else 1
         rank = dist.get_rank() if world > 1 else 0
-        directions = []
+        directions = [torch.zeros_like(p) for p in self._matrices]
+        shapes: dict[tuple[int, int], list[int]] = defaultdict(list)
+        momenta: dict[int, Tensor] = {}
         for index, (parameter, velocity) in enumerate(
             zip(self._matrices, self._velocity, strict=True)
         ):
-            gradient = (
-                parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
-            )
+            gradient = parameter.grad if parameter.grad is not None else directions[index]
             velocity.lerp_(gradient, 1.0 - self._momentum)
-            if index % world != rank:
-                directions.append(torch.zeros_like(parameter))
-                continue
-            matrix = gradient.lerp(velocity, self._momentum).flatten(1)
-            size = 0.2 * max(matrix.shape) ** 0.5
-            directions.append((orthogonalise(matrix) * size).reshape(parameter.shape))
+            if index % world == rank:
+                momenta[index] = gradient.lerp(velocity, self._momentum).flatten(1)
+                shapes[tuple(momenta[index].shape)].append(index)
+        # Matrices of one shape go together: alone they are too small to fill a GPU.
+        for shape, indices in shapes.items():
+            together = orthogonalise(torch.stack([momenta[i] for i in indices]))
+            together = together * (0.2 * max(shape) ** 0.5)
+            for index, direction in zip(indices, together, strict=True):
+                directions[index] = direction.reshape(self._matrices[index].shape)
         if world > 1:
             flat = torch.cat([d.flatten() for d in directions])
             dist.all_reduce(flat)

@@ -13,6 +13,17 @@ from torch import Tensor
 from semsplat_ros.errors import ErrorCode, SemsplatError
 
 NO_INSTANCE = 255
+STORED = (
+    "rgb",
+    "depth",
+    "instance",
+    "instance_class",
+    "inverse_depth_cue",
+    "intrinsics",
+    "first_from_second",
+    "stereo",
+)
+"""What training reads of a shard; see :mod:`semsplat_ros.rooms.shards`."""
 
 
 @dataclass(frozen=True)
@@ -79,28 +90,35 @@ class PairShards:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def batch(self, indices: np.ndarray) -> PairBatch:
-        """The pairs at these indices."""
+    def read(self, indices: np.ndarray) -> dict[str, Tensor]:
+        """The pairs at these indices as they are stored, for :func:`decode`."""
         shards = np.searchsorted(self._starts, indices, "right") - 1
         rows = indices - self._starts[shards]
         pick = [(self._arrays[s], int(r)) for s, r in zip(shards, rows, strict=True)]
+        return {name: torch.from_numpy(np.stack([a[name][r] for a, r in pick])) for name in STORED}
 
-        def stack(name: str, kind: type) -> Tensor:
-            return torch.from_numpy(np.stack([a[name][r].astype(kind) for a, r in pick]))
+    def batch(self, indices: np.ndarray) -> PairBatch:
+        """The pairs at these indices, on the CPU."""
+        return decode(self.read(indices), torch.device("cpu"))
 
-        instance = stack("instance", np.int64)
-        # A crack between two surfaces shows nothing; instance 0 is a wall in every room.
-        instance = torch.where(instance == NO_INSTANCE, 0, instance)
-        classes = stack("instance_class", np.int64)
-        label = classes.gather(1, instance.flatten(1)).view_as(instance)
-        images = torch.from_numpy(np.stack([a["rgb"][r] for a, r in pick]))
-        return PairBatch(
-            images=images.permute(0, 1, 4, 2, 3).float() / 255.0,
-            depth=stack("depth", np.float32),
-            instance=instance,
-            label=label,
-            cue=stack("inverse_depth_cue", np.float32),
-            intrinsics=stack("intrinsics", np.float32),
-            first_from_second=stack("first_from_second", np.float32),
-            stereo=stack("stereo", np.bool_),
-        )
+
+def decode(stored: dict[str, Tensor], device: torch.device) -> PairBatch:
+    """Make a batch of what :meth:`PairShards.read` gave, on a device.
+
+    Only there, since stored numbers are a sixth of the bytes of those that are computed with.
+    """
+    here = {name: values.to(device, non_blocking=True) for name, values in stored.items()}
+    instance = here["instance"].long()
+    # A crack between two surfaces shows nothing; instance 0 is a wall in every room.
+    instance = torch.where(instance == NO_INSTANCE, 0, instance)
+    classes = here["instance_class"].long()
+    return PairBatch(
+        images=here["rgb"].permute(0, 1, 4, 2, 3).float() / 255.0,
+        depth=here["depth"].float(),
+        instance=instance,
+        label=classes.gather(1, instance.flatten(1)).view_as(instance),
+        cue=here["inverse_depth_cue"].float(),
+        intrinsics=here["intrinsics"],
+        first_from_second=here["first_from_second"],
+        stereo=here["stereo"],
+    )

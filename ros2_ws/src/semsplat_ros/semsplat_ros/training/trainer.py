@@ -8,8 +8,8 @@ import logging
 import math
 import os
 import time
-from collections import defaultdict
-from dataclasses import asdict, dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from semsplat_ros.families.zoo import choose_precision
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.families.zoo import choose_device, choose_precision
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
 from semsplat_ros.training.augmentation import augment
 from semsplat_ros.training.losses import CompactLoss
 from semsplat_ros.training.optimizers import MatrixOptimizer
-from semsplat_ros.training.pairs import PairBatch, PairShards
+from semsplat_ros.training.pairs import PairBatch, PairShards, decode
 from semsplat_ros.training.targets import inputs
 
 LOGGER = logging.getLogger(__name__)
@@ -42,8 +43,10 @@ class TrainingConfig:
     adamw_rate: float = 1.4e-3
     rate_scale: float = 1.0
     """Of both learning rates; below 1 to go on from trained weights."""
+    device: str = "cpu"
+    """auto, cpu, cuda or cuda:N; several processes train on the CPU alone."""
     precision: str = "auto"
-    """Of the network: fp32, bf16, or auto for bf16 where the processor computes in it. Weights,
+    """Of the network: fp32, bf16, or auto for bf16 where the device computes in it. Weights,
     losses and the optimiser are float32 always."""
     weight_decay: float = 0.03
     warmup_steps: int = 100
@@ -91,24 +94,27 @@ class Trainer:
         network: CompactConfig,
         initial: dict[str, Tensor] | None = None,
     ) -> None:
-        self.rank, self.world = _join_process_group()
-        self.run, self.training, self.loss = Path(run), training, loss
+        self.device = choose_device(training.device)
+        self.rank, self.world = _join_process_group(self.device)
+        self.run, self.training = Path(run), replace(training, device=str(self.device))
+        self.loss = loss.to(self.device)
         self.run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(training.seed)
         self.network = CompactNetwork(network)
         if initial is not None:
             self.network.load_state_dict(initial)
-        self.network = self.network.to(memory_format=torch.channels_last)
-        precision = choose_precision(training.precision, torch.device("cpu"))
-        self._half = precision is torch.bfloat16
+        self.network = self.network.to(self.device, memory_format=torch.channels_last)
+        self._half = choose_precision(training.precision, self.device) is torch.bfloat16
         self.optimizer = MatrixOptimizer(
             self.network, training.muon_rate, training.adamw_rate, training.weight_decay
         )
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.progress = Progress()
         self.shards = PairShards(data)
-        self._sums: dict[str, float] = defaultdict(float)
+        self._sums: dict[str, Tensor] = {}
         self._done = 0.0
+        self._reader = ThreadPoolExecutor(1, "pairs")
+        self._next: Future[dict[str, Tensor]] | None = None
         if self.checkpoint_path.exists():
             self._resume()
         self.random = np.random.default_rng((training.seed, self.rank, self.progress.step))
@@ -132,9 +138,9 @@ class Trainer:
             self._done, stop = self._agreed(time.monotonic() - started > minutes * 60)
             if stop or self._done >= 1.0:
                 break
-            terms = self._step(self._draw())
-            for name, value in terms.items():
-                self._sums[name] += value.item()
+            for name, value in self._step(self._draw()).items():
+                # Not read here: a GPU works on while the next step is prepared.
+                self._sums[name] = self._sums.get(name, 0.0) + value.detach()
             if self.rank == 0 and self.progress.step % self.training.log_every == 0:
                 self._log()
             if time.monotonic() - saved > self.training.save_seconds:
@@ -146,17 +152,23 @@ class Trainer:
 
     def _draw(self) -> PairBatch:
         size = self.training
-        indices = self.random.integers(0, len(self.shards), size.batch_size)
-        batch = self.shards.batch(indices)
+        stored = (self._next or self._read()).result()
+        self._next = self._read()  # while this step computes
+        batch = decode(stored, self.device)
         if self._done < size.crop_until:
             return augment(batch, size.crop_height, size.crop_width)
         return augment(batch, *batch.images.shape[-2:])
 
+    def _read(self) -> Future[dict[str, Tensor]]:
+        indices = self.random.integers(0, len(self.shards), self.training.batch_size)
+        return self._reader.submit(self.shards.read, indices)
+
     def _step(self, batch: PairBatch) -> dict[str, Tensor]:
-        baseline_known = torch.rand(len(batch)) >= self.training.baseline_drop
-        intrinsics_known = torch.rand(len(batch)) >= self.training.intrinsics_drop
+        chance = torch.rand(2, len(batch), device=self.device)
+        baseline_known = chance[0] >= self.training.baseline_drop
+        intrinsics_known = chance[1] >= self.training.intrinsics_drop
         x = inputs(batch, baseline_known, intrinsics_known)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
             prediction = self.model(x.contiguous(memory_format=torch.channels_last))
         terms = self.loss(self.network, prediction, batch)
         self.network.zero_grad(set_to_none=True)
@@ -177,9 +189,9 @@ class Trainer:
 
     def _update_average(self) -> None:
         decay = min(self.training.ema_decay, (self.progress.step + 1) / (self.progress.step + 20))
+        live = list(self.network.state_dict().values())
         with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                self.average[name].lerp_(value, 1.0 - decay)
+            torch._foreach_lerp_(list(self.average.values()), live, 1.0 - decay)
 
     def _agreed(self, stop: bool) -> tuple[float, bool]:
         """Which share of the run is done, and whether to stop: the first process decides for
@@ -195,7 +207,7 @@ class Trainer:
 
     def _log(self) -> None:
         count = self.training.log_every
-        record = {k: round(v / count, 4) for k, v in self._sums.items()}
+        record = {k: round(v.item() / count, 4) for k, v in self._sums.items()}
         self._sums.clear()
         record = {
             **asdict(self.progress),
@@ -225,7 +237,7 @@ class Trainer:
         os.replace(temporary, self.checkpoint_path)
 
     def _resume(self) -> None:
-        state = torch.load(self.checkpoint_path, weights_only=True)
+        state = torch.load(self.checkpoint_path, weights_only=True, map_location=self.device)
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
@@ -233,9 +245,15 @@ class Trainer:
         LOGGER.info("resuming %s at step %d", self.run, self.progress.step)
 
 
-def _join_process_group() -> tuple[int, int]:
+def _join_process_group(device: torch.device) -> tuple[int, int]:
     """Rank and number of processes; joins the group torchrun describes, if there is one."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1 and device.type != "cpu":
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"{world} processes were asked for on {device}; several train on the CPU alone: take "
+            "--processes 1 or --device cpu",
+        )
     if world > 1 and not dist.is_initialized():
         dist.init_process_group("gloo")
     return int(os.environ.get("RANK", "0")), world

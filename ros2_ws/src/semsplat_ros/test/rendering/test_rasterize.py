@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The PyTorch rasteriser against brute force, pixel by pixel and Gaussian by Gaussian."""
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 
@@ -129,3 +131,28 @@ def test_an_opaque_wall_hides_what_is_behind() -> None:
     expected = 0.999 * (0.5 * 0.28209479177387814 + 0.5)
     assert seen.color[9, 12, 0].item() == pytest.approx(expected, abs=2e-3)
     assert seen.depth[9, 12].item() == pytest.approx(1.0, abs=3e-3)
+
+
+@pytest.mark.skipif(
+    not torch.cuda.is_available() or find_spec("gsplat") is None, reason="needs gsplat and a GPU"
+)
+@pytest.mark.parametrize("channels", [0, 2, 24])
+def test_equal_to_gsplat(channels: int) -> None:
+    gaussians, pose = random_gaussians(3000), turned()
+    features = torch.rand(3000, channels) if channels else None
+    results = []
+    for device in ("cpu", "cuda"):
+        moved = {k: v.to(device) for k, v in vars(gaussians).items() if v is not None}
+        there = Gaussians(**moved)
+        there.means.requires_grad_()
+        extra = None if features is None else features.to(device)
+        drawn = rasterize(there, pose.to(device), INTRINSICS.to(device), HEIGHT, WIDTH, extra)
+        (drawn.color.square().sum() + drawn.depth.sum()).backward()
+        results.append((drawn, there.means.grad.cpu()))
+    (ours, our_gradient), (theirs, their_gradient) = results
+    for field in ("color", "features", "depth", "alpha"):
+        mine, other = getattr(ours, field), getattr(theirs, field)
+        if mine is not None:
+            # What is left behind the last Gaussian, 1e-4, is dealt with in two ways.
+            torch.testing.assert_close(other.cpu(), mine, atol=2e-3, rtol=2e-3)
+    assert (their_gradient - our_gradient).norm() < 0.02 * our_gradient.norm()

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from semsplat_ros.errors import SemsplatError
 from semsplat_ros.networks.compact import CompactConfig
+from semsplat_ros.training import trainer
 from semsplat_ros.training.losses import CompactLoss
 from semsplat_ros.training.trainer import Trainer, TrainingConfig
 from test.support.pairs import write_shard
@@ -112,3 +113,20 @@ def test_two_processes_stay_together(tmp_path: Path) -> None:
     command += ["--nproc-per-node=2", str(script), str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_it_learns_on_a_gpu_and_goes_on_on_the_cpu(tmp_path: Path) -> None:
+    make(tmp_path, 20, device="cuda").train()
+    lines = [json.loads(x) for x in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["semantic"] < lines[0]["semantic"]
+    assert make(tmp_path, 22, device="cpu").train().step == 22
+
+
+def test_several_processes_on_a_gpu_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(trainer, "choose_device", lambda name: torch.device(name))
+    with pytest.raises(SemsplatError, match="--processes 1 or --device cpu"):
+        make(tmp_path, 1, device="cuda")
