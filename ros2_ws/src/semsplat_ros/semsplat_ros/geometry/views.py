@@ -42,9 +42,9 @@ def original_picture(
     By the nearest pixel, so that numbers of objects stay numbers of objects.
     """
     out = np.full((crop.original_height, crop.original_width), empty, network_image.dtype)
-    out[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width] = cv2.resize(
-        network_image, (crop.width, crop.height), interpolation=cv2.INTER_NEAREST_EXACT
-    )
+    inside = out[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    size = (crop.width, crop.height)
+    cv2.resize(network_image, size, dst=inside, interpolation=cv2.INTER_NEAREST_EXACT)
     return out
 
 

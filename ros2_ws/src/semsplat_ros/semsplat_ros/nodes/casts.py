@@ -39,6 +39,15 @@ def fill(field: array, values: np.ndarray) -> None:
         field.frombytes(flat.data.cast("B"))
 
 
+def fill_zeros(field: array, count: int) -> None:
+    """Make an empty array field of a fresh message `count` zeros long, to be written in place.
+
+    Assigning an array to the field would copy it.
+    """
+    field.append(0)
+    field *= count
+
+
 def to_time(stamp_ns: int) -> Time:
     """Nanoseconds since the epoch as a stamp; 0 is "no stamp"."""
     seconds, rest = divmod(int(stamp_ns), NANOSECONDS)
@@ -76,6 +85,12 @@ def to_vector(values: Iterable[SupportsFloat]) -> Vector3:
     """Three numbers as a vector."""
     x, y, z = values
     return Vector3(x=float(x), y=float(y), z=float(z))
+
+
+def fill_xyz(field: Point | Vector3, values: Iterable[SupportsFloat]) -> None:
+    """Three numbers into a point or vector that a new message holds already."""
+    x, y, z = values
+    field.x, field.y, field.z = float(x), float(y), float(z)
 
 
 def to_quaternion(matrix: np.ndarray) -> Quaternion:

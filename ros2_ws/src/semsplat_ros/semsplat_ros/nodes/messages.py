@@ -28,6 +28,8 @@ from semsplat_ros.nodes.casts import (
     clean_string,
     duration_seconds,
     fill,
+    fill_xyz,
+    fill_zeros,
     to_duration,
     to_header,
     to_image,
@@ -47,6 +49,8 @@ __all__ = [
     "duration_seconds",
     "error",
     "fill",
+    "fill_xyz",
+    "fill_zeros",
     "label_table",
     "relative_pose",
     "relative_transform",
@@ -61,7 +65,6 @@ __all__ = [
     "to_point",
     "to_pose",
     "to_quaternion",
-    "to_roi",
     "to_time",
     "to_vector",
     "yaw_quaternion",
@@ -95,31 +98,22 @@ def scene_info(perception: Perception, sequence: int) -> SceneInfo:
     return info
 
 
-def to_roi(roi: Roi) -> RegionOfInterest:
-    """Pixels of an original image; all zero if the object is not visible there."""
-    return RegionOfInterest(
-        x_offset=max(0, int(roi.left)),
-        y_offset=max(0, int(roi.top)),
-        width=max(0, int(roi.width)),
-        height=max(0, int(roi.height)),
-    )
-
-
 def to_instance(instance: ObjectInstance) -> ObjectInstanceMsg:
     """One object; its box is axis-aligned in the frame of the scene."""
+    # A new message makes its points and regions itself: fill those instead of making others.
     message = ObjectInstanceMsg()
     message.id = int(instance.id)
     message.label = clean_string(instance.label)
     message.label_id = int(instance.label_id)
     message.label_score = float(instance.label_score)
-    message.centroid = to_point(instance.centroid)
-    message.box_center.position = to_point(instance.box_center)
-    message.box_size = to_vector(instance.box_size)
+    fill_xyz(message.centroid, instance.centroid)
+    fill_xyz(message.box_center.position, instance.box_center)
+    fill_xyz(message.box_size, instance.box_size)
     message.gaussian_count = int(instance.gaussian_count)
     message.mean_opacity = float(instance.mean_opacity)
     rois = (*instance.rois, Roi(), Roi())
-    message.roi_left = to_roi(rois[0])
-    message.roi_right = to_roi(rois[1])
+    _fill_roi(message.roi_left, rois[0])
+    _fill_roi(message.roi_right, rois[1])
     return message
 
 
@@ -186,3 +180,11 @@ def relative_transform(perception: Perception, header: Header) -> TransformStamp
     message.transform.translation = to_vector((pose.position.x, pose.position.y, pose.position.z))
     message.transform.rotation = pose.orientation
     return message
+
+
+def _fill_roi(field: RegionOfInterest, roi: Roi) -> None:
+    """Pixels of an original image; all zero if the object is not visible there."""
+    field.x_offset = max(0, int(roi.left))
+    field.y_offset = max(0, int(roi.top))
+    field.width = max(0, int(roi.width))
+    field.height = max(0, int(roi.height))

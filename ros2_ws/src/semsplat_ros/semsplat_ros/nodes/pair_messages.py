@@ -14,7 +14,7 @@ from visualization_msgs.msg import MarkerArray
 from semsplat_interfaces.msg import ObjectInstanceArray
 from semsplat_ros.nodes import messages
 from semsplat_ros.nodes.detections import to_detections
-from semsplat_ros.nodes.point_cloud import cloud_points, shown, to_cloud, to_gaussians
+from semsplat_ros.nodes.point_cloud import shown, to_cloud, to_gaussians
 from semsplat_ros.nodes.scene_arrays import SceneArrays
 from semsplat_ros.nodes.settings import Settings
 from semsplat_ros.nodes.snapshot import Snapshot
@@ -81,7 +81,7 @@ class PairMessages:
     def _cloud(self) -> PointCloud2:
         out, arrays = self.settings.output, self._arrays
         indices = shown(arrays, out.min_opacity, out.max_points)
-        cloud = to_cloud(cloud_points(arrays, indices), self.snapshot.header)
+        cloud = to_cloud(arrays, indices, self.snapshot.header)
         self.placement.move_cloud(cloud)
         return cloud
 

@@ -8,7 +8,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from semsplat_interfaces.msg import SceneInfo, SemanticGaussians
-from semsplat_ros.nodes.messages import fill
+from semsplat_ros.nodes.messages import fill, fill_zeros
 from semsplat_ros.nodes.scene_arrays import SceneArrays
 from semsplat_ros.scene import Perception
 
@@ -35,48 +35,40 @@ _FIELDS = (
 )
 
 
-def to_cloud(points: np.ndarray, header: Header) -> PointCloud2:
-    """An unorganised cloud from an array [n] of :data:`POINT`."""
-    if points.dtype != POINT or points.ndim != 1:
-        raise ValueError(f"points must be a flat array of POINT, not {points.dtype}")
+def to_cloud(arrays: SceneArrays, indices: np.ndarray, header: Header) -> PointCloud2:
+    """The Gaussians at `indices` [m] as an unorganised cloud of :data:`POINT`.
+
+    Confidence is NaN where the model gives none; that is not dense.
+    """
     message = PointCloud2(header=header)
     message.height = 1
-    message.width = len(points)
+    message.width = len(indices)
     message.fields = [
         PointField(name=name, offset=POINT.fields[name][1], datatype=datatype, count=1)
         for name, datatype in _FIELDS
     ]
     message.is_bigendian = False
     message.point_step = POINT.itemsize
-    message.row_step = POINT.itemsize * len(points)
-    message.is_dense = _all_finite(points)
-    if len(points):
-        message.data.frombytes(np.ascontiguousarray(points).data.cast("B"))
+    message.row_step = POINT.itemsize * len(indices)
+    fill_zeros(message.data, message.row_step)
+    message.is_dense = _write_points(np.frombuffer(message.data, POINT), arrays, indices)
     return message
 
 
-def _all_finite(points: np.ndarray) -> bool:
-    """True if no measure of a point is NaN or infinite; a sum is the fastest way to see one."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return all(np.isfinite(points[name].sum()) for name in ("x", "y", "z", "confidence"))
-
-
-def cloud_points(arrays: SceneArrays, indices: np.ndarray) -> np.ndarray:
-    """The Gaussians at `indices` as points [m] of :data:`POINT`.
-
-    Confidence is NaN where the model gives none.
-    """
-    points = np.zeros(len(indices), POINT)
+def _write_points(points: np.ndarray, arrays: SceneArrays, indices: np.ndarray) -> bool:
+    """Fill points [m] of :data:`POINT`; True if no measure of them is NaN or infinite."""
     # No copies where everything is shown.
     chosen = slice(None) if len(indices) == len(arrays) else indices
-    means = arrays.means[chosen]
+    means, confidences = arrays.means[chosen], arrays.confidences
     points["x"], points["y"], points["z"] = means[:, 0], means[:, 1], means[:, 2]
     points["rgb"] = arrays.packed_colours[chosen]
     points["instance_id"] = arrays.instance_ids[chosen]
     points["label_id"] = arrays.label_ids[chosen]
-    confidences = arrays.confidences
     points["confidence"] = np.nan if confidences is None else confidences[chosen]
-    return points
+    # A sum is the fastest way to see a number that is none.
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = means.sum() + points["confidence"].sum()
+    return bool(np.isfinite(sums))
 
 
 def shown(arrays: SceneArrays, min_opacity: float, max_points: int) -> np.ndarray:
@@ -97,7 +89,7 @@ def shown(arrays: SceneArrays, min_opacity: float, max_points: int) -> np.ndarra
 def instance_cloud(arrays: SceneArrays, instance_id: int, header: Header) -> PointCloud2:
     """The points of one object."""
     indices = np.flatnonzero(arrays.instance_ids == instance_id)
-    return to_cloud(cloud_points(arrays, indices), header)
+    return to_cloud(arrays, indices, header)
 
 
 def to_gaussians(

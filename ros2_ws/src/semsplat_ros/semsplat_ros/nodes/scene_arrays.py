@@ -8,7 +8,7 @@ Several outputs need the same arrays (cloud, masks, depth); what nobody asks for
 from functools import cached_property
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from semsplat_ros.geometry.views import original_picture
 from semsplat_ros.scene import Perception
@@ -29,7 +29,6 @@ class SceneArrays:
     def __init__(self, perception: Perception) -> None:
         self.perception = perception
         self._gaussians = perception.scene.gaussians
-        self._views: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
         return len(self._gaussians)
@@ -53,64 +52,63 @@ class SceneArrays:
     @cached_property
     def instance_ids(self) -> np.ndarray:
         """[n] uint32, 0 = background or none."""
-        return _host(self.perception.instance_ids.to(torch.int32)).view(np.uint32)
+        return _host(self.perception.instance_ids).astype(np.uint32)
 
     @cached_property
     def label_ids(self) -> np.ndarray:
         """[n] uint16, 0 = unlabelled."""
-        return _host(self.perception.label_ids.to(torch.int32)).astype(np.uint16)
+        return _host(self.perception.label_ids).astype(np.uint16)
 
     @cached_property
     def packed_colours(self) -> np.ndarray:
         """[n] uint32, 0x00RRGGBB of the constant band of each Gaussian's colour."""
-        colours = self._gaussians.sh[:, 0, :].float() * (SH_C0 * 255.0) + (0.5 * 255.0)
-        rgb = _host(colours.clamp_(0.0, 255.0).round_().to(torch.int32)).view(np.uint32)
-        return (rgb[:, 0] << 16) | (rgb[:, 1] << 8) | rgb[:, 2]
+        colours = self._gaussians.sh[:, 0, :].float() * (SH_C0 * 255.0)
+        colours = colours.add_(0.5 * 255.0).clamp_(0.0, 255.0).round_()
+        red, green, blue = _host(colours).T
+        # Exact: float32 holds every whole number up to 2**24.
+        return (red * 65536.0 + green * 256.0 + blue).astype(np.uint32)
 
-    def pixel_map(self, values: np.ndarray, view: int, empty: float = 0) -> np.ndarray:
-        """Values [n] of the Gaussians of one view as its network image [h, w]; `empty`
-        elsewhere."""
-        height, width = self.perception.scene.image_size
-        indices, pixels = self._of_view(view)
-        out = np.full(height * width, empty, values.dtype)
-        out[pixels] = values[indices]
-        return out.reshape(height, width)
-
-    def original(self, values: np.ndarray, view: int, empty: float = 0) -> np.ndarray:
-        """Values [n] of the Gaussians of one view in that view's original image [H, W]; `empty`
-        outside the network's crop and where no Gaussian is."""
-        crop = self.perception.scene.crops[view]
-        return original_picture(self.pixel_map(values, view, empty), crop, empty)
+    def network_images(self, values: np.ndarray, empty: float = 0) -> np.ndarray:
+        """Values [n] of the Gaussians as the network images of all views [v, h, w]; `empty` where
+        no Gaussian is."""
+        scene = self.perception.scene
+        shape = (len(scene.crops), *scene.image_size)
+        out = np.full(np.prod(shape), empty, values.dtype)
+        out[self._places] = values
+        return out.reshape(shape)
 
     def instance_mask(self, view: int) -> np.ndarray:
         """[H, W] uint16 in the original image: ObjectInstance.id, 0 = none; ids above 65535 become
         0."""
-        ids = np.where(self.instance_ids <= MAX_ID, self.instance_ids, 0).astype(np.uint16)
-        return self.original(ids, view)
+        return self._original(self._instance_images, view)
 
     def label_mask(self, view: int) -> np.ndarray:
         """[H, W] uint16 in the original image: label id, 0 = unlabelled."""
-        return self.original(self.label_ids, view)
+        return self._original(self.network_images(self.label_ids), view)
 
     def depth_image(self) -> np.ndarray:
         """[H, W] float32 in the original left image: depth along z, NaN = no measurement
         (REP-117)."""
-        return self.original(np.ascontiguousarray(self.means[:, 2]), 0, float("nan"))
+        nan = float("nan")
+        return self._original(self.network_images(self.means[:, 2], nan), 0, nan)
 
-    def _of_view(self, view: int) -> tuple[np.ndarray, np.ndarray]:
-        if view not in self._views:
-            indices = np.flatnonzero(self._view_of == view)
-            self._views[view] = (indices, self._pixel_of[indices])
-        return self._views[view]
-
-    @cached_property
-    def _view_of(self) -> np.ndarray:
-        return _host(self._gaussians.view)
+    def _original(self, network_images: np.ndarray, view: int, empty: float = 0) -> np.ndarray:
+        """[H, W]: one view's network image in its original image; `empty` outside the crop."""
+        return original_picture(network_images[view], self.perception.scene.crops[view], empty)
 
     @cached_property
-    def _pixel_of(self) -> np.ndarray:
-        return _host(self._gaussians.pixel)
+    def _instance_images(self) -> np.ndarray:
+        """[v, h, w] uint16, what fits into a mask of :attr:`instance_ids`."""
+        ids = self.instance_ids.astype(np.uint16)
+        ids[self.instance_ids > MAX_ID] = 0
+        return self.network_images(ids)
+
+    @cached_property
+    def _places(self) -> np.ndarray:
+        """[n] the pixel of each Gaussian in the network images of all views, one after another."""
+        height, width = self.perception.scene.image_size
+        return _host(self._gaussians.view) * (height * width) + _host(self._gaussians.pixel)
 
 
-def _host(values: torch.Tensor) -> np.ndarray:
+def _host(values: Tensor) -> np.ndarray:
     return values.detach().cpu().contiguous().numpy()

@@ -18,7 +18,7 @@ from sensor_msgs.msg import Image
 from semsplat_interfaces.msg import SemanticGaussians
 from semsplat_ros.errors import ErrorCode
 from semsplat_ros.nodes import messages
-from semsplat_ros.nodes.point_cloud import POINT, cloud_points, shown, to_cloud, to_gaussians
+from semsplat_ros.nodes.point_cloud import POINT, shown, to_cloud, to_gaussians
 from semsplat_ros.nodes.scene_arrays import SceneArrays
 from semsplat_ros.nodes.visuals import overlay, to_markers
 from semsplat_ros.objects.colours import label_colour
@@ -66,6 +66,12 @@ def nothing():
     room = picture(ROOM)
     views = perceiver.prepare(room, room, stamps_ns=(STAMP, STAMP), frame="left_optical")
     return perceiver.perceive(views, perceiver.make_vocabulary(["chair"], 1))
+
+
+def with_gaussians(perception, **fields):
+    """The same perception with other values in its Gaussians."""
+    gaussians = replace(perception.scene.gaussians, **fields)
+    return replace(perception, scene=replace(perception.scene, gaussians=gaussians))
 
 
 ANY_FLOAT = st.one_of(
@@ -136,6 +142,15 @@ def test_fill_takes_float_arrays_of_any_width(count, kind):
     np.testing.assert_array_equal(np.asarray(read.opacities), values.astype(np.float32))
 
 
+@pytest.mark.parametrize("count", [0, 1, 1000])
+def test_zeros_are_written_where_the_message_has_them(count):
+    image = Image()
+    messages.fill_zeros(image.data, count)
+    assert image.data.tobytes() == bytes(count)
+    np.frombuffer(image.data, np.uint8)[:] = 7
+    assert image.data.tobytes() == b"\7" * count
+
+
 def test_fill_refuses_another_kind_of_number():
     with pytest.raises(TypeError):
         messages.fill(SemanticGaussians().view_ids, np.array([0.5]))
@@ -166,7 +181,7 @@ def test_instances(perception, nothing):
 
 def test_cloud_is_what_the_scene_is(perception):
     arrays = SceneArrays(perception)
-    cloud = round_trip(to_cloud(cloud_points(arrays, shown(arrays, 0.1, 10**6)), HEADER))
+    cloud = round_trip(to_cloud(arrays, shown(arrays, 0.1, 10**6), HEADER))
     points = np.frombuffer(cloud.data, POINT)
     scene = perception.scene.gaussians
     assert (cloud.height, cloud.width) == (1, len(scene))
@@ -184,20 +199,40 @@ def test_cloud_is_what_the_scene_is(perception):
 
 @pytest.mark.parametrize("spoiled", ["x", "y", "z", "confidence", None])
 def test_cloud_is_dense_only_if_every_measure_is_a_number(perception, spoiled):
-    points = cloud_points(SceneArrays(perception), np.arange(50))
-    assert not to_cloud(points, HEADER).is_dense, "this model gives no confidence"
-    points["confidence"] = 0.5
-    # As a float, this colour and this id are not finite; they are no measures.
-    points["rgb"] = points["instance_id"] = 0x7FC00000
-    if spoiled is not None:
-        points[spoiled][49] = np.nan
-    assert to_cloud(points, HEADER).is_dense == (spoiled is None)
+    gaussians, some = perception.scene.gaussians, np.arange(50)
+    bare = to_cloud(SceneArrays(perception), some, HEADER)
+    assert not bare.is_dense, "this model gives no confidence"
+    means, confidences = gaussians.means.clone(), torch.full((len(gaussians),), 0.5)
+    if spoiled == "confidence":
+        confidences[49] = math.inf
+    elif spoiled is not None:
+        means[49, "xyz".index(spoiled)] = math.nan
+    # As a float, this id is not finite; it is no measure.
+    ids = torch.full_like(perception.instance_ids, 0x7FC00000)
+    rated = with_gaussians(perception, means=means, confidences=confidences)
+    cloud = to_cloud(SceneArrays(replace(rated, instance_ids=ids)), some, HEADER)
+    assert cloud.is_dense == (spoiled is None)
+    points = np.frombuffer(cloud.data, POINT)
+    assert (points["instance_id"] == 0x7FC00000).all()
+    np.testing.assert_array_equal(points["confidence"], confidences[:50].numpy())
+
+
+def test_cloud_of_some_points_holds_those(perception):
+    arrays = SceneArrays(perception)
+    every = np.frombuffer(to_cloud(arrays, np.arange(len(arrays)), HEADER).data, POINT)
+    some = np.flatnonzero(arrays.instance_ids == 1)
+    few = np.frombuffer(to_cloud(arrays, some, HEADER).data, POINT)
+    assert 0 < len(few) < len(every)
+    for name in POINT.names:
+        np.testing.assert_array_equal(few[name], every[name][some], name)
+    padding = few.view(np.uint8).reshape(-1, POINT.itemsize)[:, 22:24]
+    assert not padding.any()
 
 
 def test_cloud_reads_with_sensor_msgs_py(perception):
     point_cloud2 = pytest.importorskip("sensor_msgs_py.point_cloud2")
     arrays = SceneArrays(perception)
-    cloud = to_cloud(cloud_points(arrays, np.arange(50)), HEADER)
+    cloud = to_cloud(arrays, np.arange(50), HEADER)
     read = point_cloud2.read_points(cloud, field_names=["x", "y", "z", "label_id"])
     np.testing.assert_array_equal(read["label_id"], perception.label_ids[:50].numpy())
     np.testing.assert_array_equal(read["x"], perception.scene.gaussians.means[:50, 0].numpy())
@@ -205,7 +240,7 @@ def test_cloud_reads_with_sensor_msgs_py(perception):
 
 def test_cloud_of_nothing(nothing):
     arrays = SceneArrays(nothing)
-    cloud = round_trip(to_cloud(cloud_points(arrays, shown(arrays, 0.1, 100)), HEADER))
+    cloud = round_trip(to_cloud(arrays, shown(arrays, 0.1, 100), HEADER))
     assert (cloud.width, len(cloud.data)) == (0, 0)
 
 
@@ -213,10 +248,7 @@ def test_shown_is_a_seeded_subset_of_the_opaque(perception):
     gaussians = perception.scene.gaussians
     opacities = gaussians.opacities.clone()
     opacities[::2] = 0.05
-    thin = replace(
-        perception,
-        scene=replace(perception.scene, gaussians=replace(gaussians, opacities=opacities)),
-    )
+    thin = with_gaussians(perception, opacities=opacities)
     arrays = SceneArrays(thin)
     assert set(shown(arrays, 0.1, 10**6)) == set(range(1, len(gaussians), 2))
     few = shown(arrays, 0.1, 100)
@@ -255,10 +287,7 @@ def test_gaussians_that_are_not_selected_are_sent_only_when_asked(perception):
     info = messages.scene_info(perception, 1)
     scene = perception.scene.gaussians
     importances = torch.linspace(0, 1, len(scene))
-    rated = replace(
-        perception,
-        scene=replace(perception.scene, gaussians=replace(scene, importances=importances)),
-    )
+    rated = with_gaussians(perception, importances=importances)
     kept = (importances > 0.5).numpy()
     read = round_trip(to_gaussians(rated, HEADER, info))
     everything = round_trip(to_gaussians(rated, HEADER, info, unselected=True))
@@ -284,6 +313,33 @@ def test_masks_cover_the_objects_in_the_original_image(perception):
     labels = arrays.label_mask(0)
     assert labels[70, 40] == 1
     assert labels[70, 120] == 2
+
+
+def test_mask_is_zero_where_no_gaussian_is_and_for_numbers_that_do_not_fit(perception):
+    ids = perception.instance_ids.clone()
+    ids[ids == 2] = 65536 + 7
+    # Every second Gaussian, from the last to the first: the second view's come first.
+    odd = torch.arange(1, len(ids), 2).flip(0)
+    scene = replace(perception.scene, gaussians=perception.scene.gaussians.select(odd))
+    arrays = SceneArrays(
+        replace(
+            perception,
+            scene=scene,
+            instance_ids=ids[odd],
+            label_ids=perception.label_ids[odd],
+            label_scores=perception.label_scores[odd],
+        )
+    )
+    shown_columns = np.arange(160) // 4 % 2 == 1  # the network's pixels are 4 x 4 of the original
+    for view in (0, 1):
+        every = SceneArrays(perception).instance_mask(view)
+        expected = np.where((every == 1) & shown_columns, 1, 0)
+        assert expected.any() and (every == 2).any()
+        np.testing.assert_array_equal(arrays.instance_mask(view), expected)
+    labels = np.where(shown_columns, SceneArrays(perception).label_mask(0), 0)
+    np.testing.assert_array_equal(arrays.label_mask(0), labels)
+    depth = arrays.depth_image()
+    np.testing.assert_array_equal(np.isnan(depth), np.tile(~shown_columns, (128, 1)))
 
 
 def test_mask_is_zero_outside_the_network_crop():
@@ -393,12 +449,6 @@ def test_overlay_tints_objects_only(perception):
 
 def test_tensors_that_want_gradients_are_copied(perception):
     gaussians = perception.scene.gaussians
-    traced = replace(
-        perception,
-        scene=replace(
-            perception.scene,
-            gaussians=replace(gaussians, means=gaussians.means.clone().requires_grad_()),
-        ),
-    )
+    traced = with_gaussians(perception, means=gaussians.means.clone().requires_grad_())
     assert SceneArrays(traced).means.shape == (len(gaussians), 3)
     assert torch.is_tensor(traced.scene.gaussians.means)
