@@ -90,6 +90,11 @@ def image_size(info: CameraInfo) -> tuple[int, int] | None:
     return height // max(info.binning_y, 1), width // max(info.binning_x, 1)
 
 
+def same_calibration(one: CameraInfo, other: CameraInfo) -> bool:
+    """True if two messages say the same about a camera; stamps and frames do not count."""
+    return _content(one) == _content(other)
+
+
 def read_camera_info(
     info: CameraInfo, image_height: int, image_width: int, rectified_topic: bool
 ) -> CameraReading:
@@ -262,6 +267,17 @@ def _why_not_rectified(
         if not rectified and not _raw_is_rectified(info):
             return f"{side} image topic is raw and its lens or mounting needs rectification"
     return ""
+
+
+def _content(info: CameraInfo) -> tuple:
+    roi = info.roi
+    # Bytes: NaN equals NaN there.
+    numbers = tuple(values.tobytes() for values in (info.d, info.k, info.r, info.p))
+    return (
+        *(info.height, info.width, info.distortion_model, *numbers),
+        *(info.binning_x, info.binning_y),
+        *(roi.x_offset, roi.y_offset, roi.width, roi.height, roi.do_rectify),
+    )
 
 
 def _geometry(info: CameraInfo) -> tuple[int, ...]:

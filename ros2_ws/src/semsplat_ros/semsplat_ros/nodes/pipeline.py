@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
@@ -166,11 +167,10 @@ class Pipeline:
         settings: Settings,
     ) -> tuple[Views, Rig]:
         self._notice(pair, pictures)
+        frames = (pair.left.header.frame_id, pair.right.header.frame_id)
+        left, right = pictures
+        rig = self.rig_reader.read((left.shape[:2], right.shape[:2]), frames, settings)
         with self._times.measure("prepare"):
-            frames = (pair.left.header.frame_id, pair.right.header.frame_id)
-            left, right = pictures
-            shapes = (left.shape[:2], right.shape[:2])
-            rig = self.rig_reader.read(shapes, frames, settings)
             views = perceiver.prepare(
                 left,
                 right,
@@ -189,7 +189,7 @@ class Pipeline:
         frame = left.header.frame_id
         found = {
             "pictures show next to nothing (black, white or covered lens?)": any(
-                float(p[::8, ::8].std()) < LOW_TEXTURE for p in pictures
+                _texture(p) < LOW_TEXTURE for p in pictures
             ),
             f"left is {sizes[0]}, right {sizes[1]}: processed, but not as a rectified pair": (
                 sizes[0] != sizes[1]
@@ -234,6 +234,12 @@ def segmentation_settings(settings: Settings) -> SegmentationSettings:
         clustering=ClusterSettings(merge_threshold=settings.instance.merge_threshold),
         min_label_score=settings.semantics.min_label_score,
     )
+
+
+def _texture(picture: np.ndarray) -> float:
+    """Standard deviation of the values of a picture [H, W, 3], 0..255, from a sample."""
+    _, deviation = cv2.meanStdDev(picture[::8, ::8].reshape(-1))
+    return float(deviation[0, 0])
 
 
 def _scaled(perception: Perception, views: Views, rig: Rig) -> Perception:

@@ -21,6 +21,7 @@ from semsplat_ros.nodes.camera_info import (
     is_rectified_topic,
     read_camera_info,
     read_rig,
+    same_calibration,
 )
 from semsplat_ros.nodes.settings import InputSettings, Settings
 from semsplat_ros.nodes.transforms import Transforms
@@ -77,14 +78,22 @@ class RigReader:
         self._stored = threading.Condition()
         self._waited = False
         self._said: dict[str, str] = {}
+        self._last: tuple[tuple, Rig] | None = None
+        """What was asked last and the answer, if it would be the same again; see :meth:`read`."""
         self.notes: dict[str, str] = {}
         """What was last read, by "left", "right" and "baseline": for diagnostics."""
         self.warning = ""
         """What a person should look at, else empty."""
 
     def store(self, side: str, info: CameraInfo) -> None:
-        """Keep the newest CameraInfo of "left" or "right" for each frame and image size."""
+        """Keep the newest CameraInfo of "left" or "right" for each frame and image size.
+
+        One that only repeats what is known leaves the earlier message in its place.
+        """
         key = (info.header.frame_id, image_size(info))
+        known = self._infos[side].get(key)
+        if known is not None and same_calibration(known, info):
+            info = known
         others = {k: v for k, v in self._infos[side].items() if k != key}
         kept = list(others.items())[-(MAX_MODES - 1) :]
         with self._stored:
@@ -104,6 +113,8 @@ class RigReader:
     ) -> Rig:
         """What is known about the cameras of a pair.
 
+        Cameras send the same CameraInfo with every image: it is read when it changes.
+
         Args:
             shapes: (height, width) of the left and right picture.
             frames: frame_id of the left and right picture.
@@ -120,6 +131,22 @@ class RigReader:
                 found = self._find(side, shape, frame)
                 if found is not None:
                     infos[side] = found
+        asked = (infos, shapes, frames, settings)
+        if self._last is not None and self._last[0] == asked:
+            return self._last[1]
+        self._last = None
+        rig = self._read(infos, shapes, frames, settings)
+        if rig.status is ScaleStatus.BASELINE:  # the others depend on TF, which changes by itself
+            self._last = (asked, rig)
+        return rig
+
+    def _read(
+        self,
+        infos: dict[str, CameraInfo],
+        shapes: tuple[tuple[int, int], tuple[int, int]],
+        frames: tuple[str, str],
+        settings: Settings,
+    ) -> Rig:
         warnings: list[str] = []
         matrices = [
             self._intrinsics(side, infos.get(side), shape, settings.input, warnings)

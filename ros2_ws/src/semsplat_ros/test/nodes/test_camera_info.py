@@ -15,6 +15,7 @@ from semsplat_ros.nodes.camera_info import (
     read_camera_info,
     read_rig,
     ros_from_scene,
+    same_calibration,
     scene_from_ros,
 )
 
@@ -338,3 +339,38 @@ def test_p_without_a_focal_length_gives_no_baseline(side, value):
     assert rig.baseline is None
     assert not rig.rectified
     assert ("left", "right")[side] in rig.reason
+
+
+# --- the same again ---
+
+
+def test_another_stamp_is_the_same_calibration():
+    one, other = camera_info(), camera_info()
+    other.header.stamp.sec = 7
+    assert same_calibration(one, other)
+    one.k[0] = other.k[0] = math.nan
+    assert same_calibration(one, other)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"width": 320},
+        {"height": 400},
+        {"distortion_model": "equidistant"},
+        {"d": [0.0, 0.0, 0.0, 0.0, 1e-12]},
+        {"d": [0.0] * 8},
+        {"k": [500.001, 0.0, 320.0, 0.0, 510.0, 240.0, 0.0, 0.0, 1.0]},
+        {"r": [0.0] * 9},
+        {"p": [500.0, 0.0, 320.0, -60.0, 0.0, 510.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]},
+        {"binning_x": 2},
+        {"binning_y": 2},
+        {"roi": RegionOfInterest(x_offset=8)},
+        {"roi": RegionOfInterest(y_offset=8)},
+        {"roi": RegionOfInterest(width=400)},
+        {"roi": RegionOfInterest(height=400)},
+        {"roi": RegionOfInterest(do_rectify=True)},
+    ],
+)
+def test_every_field_tells_calibrations_apart(changes):
+    assert not same_calibration(camera_info(), camera_info(**changes))

@@ -5,11 +5,12 @@
 import logging
 import threading
 from dataclasses import replace
-from unittest.mock import create_autospec
+from unittest.mock import Mock, create_autospec
 
 import pytest
 
 from semsplat_ros.errors import SemsplatError
+from semsplat_ros.nodes import rig as rig_module
 from semsplat_ros.nodes.rig import RigReader
 from semsplat_ros.nodes.settings import Settings
 from semsplat_ros.nodes.transforms import Transforms
@@ -165,6 +166,44 @@ def test_calibration_is_kept_by_frame_and_size(reader):
     rig = reader.read(SHAPES, FRAMES, DEFAULTS)
     assert float(rig.intrinsics[0][0, 0]) == pytest.approx(100.0)
     assert reader.newest("left").header.frame_id == "somewhere_else"
+
+
+def test_calibration_that_is_repeated_is_read_once(reader, monkeypatch):
+    read = Mock(wraps=rig_module.read_camera_info)
+    monkeypatch.setattr(rig_module, "read_camera_info", read)
+    for second in range(3):
+        for side in ("left", "right"):
+            info = camera_info(side == "right", baseline=0.12)
+            info.header.stamp.sec = second
+            reader.store(side, info)
+        rig = reader.read(SHAPES, FRAMES, DEFAULTS)
+        assert rig.baseline == pytest.approx(0.12)
+    assert read.call_count == 2, "left and right"
+    changed = camera_info(right=True, baseline=0.12)
+    changed.p[3] *= 2.0
+    reader.store("right", changed)
+    assert reader.read(SHAPES, FRAMES, DEFAULTS).baseline == pytest.approx(0.24)
+    assert reader.read(SHAPES, FRAMES, with_baseline(0.3)).baseline == 0.3
+    other_size = ((64, 80), (64, 80))
+    assert float(reader.read(other_size, FRAMES, DEFAULTS).intrinsics[0][0, 0]) == 60.0
+
+
+def test_notes_are_those_of_the_newest_pair(reader):
+    store(reader, 0.12)
+    reader.read(SHAPES, FRAMES, DEFAULTS)
+    good = dict(reader.notes)
+    square = ((128, 128), (128, 128))
+    with pytest.raises(SemsplatError, match="not the same shape"):
+        reader.read(square, FRAMES, with_mode("require"))
+    assert reader.notes != good
+    reader.read(SHAPES, FRAMES, DEFAULTS)
+    assert reader.notes == good
+
+
+def test_baseline_from_tf_is_asked_for_every_pair(reader, transforms):
+    for metres in (0.5, 0.7):
+        transforms.distance.return_value = metres
+        assert reader.read(SHAPES, FRAMES, DEFAULTS).baseline == metres
 
 
 def test_number_of_kept_calibrations_is_bounded(reader):
