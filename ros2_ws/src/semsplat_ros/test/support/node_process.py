@@ -75,7 +75,7 @@ def _fork_server() -> multiprocessing.context.BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, "semsplat_ros.nodes.perception"])
     # It imports with the paths of its environment, where `test` is the standard library's.
-    with patch.dict(os.environ, _environment()):
+    with patch.dict(os.environ, environment()):
         multiprocessing.forkserver.ensure_running()
     return context
 
@@ -180,11 +180,12 @@ class NodeProcess:
 
 def _popen(command: list[str], output: str) -> subprocess.Popen:
     with open(output, "w") as out:
-        environment = {**os.environ, **_environment()}
-        return subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        env = {**os.environ, **environment()}
+        return subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Of a process that imports `test.support` and checks the fields of messages."""
     paths = [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH", "")]
     return {
         "PYTHONPATH": os.pathsep.join(paths),
