@@ -183,9 +183,9 @@ def test_calibration_that_is_repeated_is_read_once(reader, monkeypatch):
     changed.p[3] *= 2.0
     reader.store("right", changed)
     assert reader.read(SHAPES, FRAMES, DEFAULTS).baseline == pytest.approx(0.24)
-    assert reader.read(SHAPES, FRAMES, with_baseline(0.3)).baseline == 0.3
-    other_size = ((64, 80), (64, 80))
-    assert float(reader.read(other_size, FRAMES, DEFAULTS).intrinsics[0][0, 0]) == 60.0
+    half = ((64, 80), (64, 80))
+    assert float(reader.read(half, FRAMES, DEFAULTS).intrinsics[0][0, 0]) == 60.0
+    assert reader.read(half, FRAMES, with_baseline(0.3)).baseline == 0.3
 
 
 def test_notes_are_those_of_the_newest_pair(reader):
