@@ -91,6 +91,7 @@ class Perceiver:
             info.image_size,
             stereo_factor=info.stereo_factor,
             resampling=info.resampling,
+            portrait=info.portrait,
             intrinsics=intrinsics,
             intrinsics_source=intrinsics_source,
             baseline=baseline,

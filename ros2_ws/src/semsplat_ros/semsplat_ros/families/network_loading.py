@@ -93,6 +93,7 @@ def info_of(
     *,
     metric: bool = False,
     resampling: Resampling = Resampling.LANCZOS,
+    portrait: bool = False,
 ) -> ModelInfo:
     """Facts about the model of a file.
 
@@ -102,6 +103,7 @@ def info_of(
         image_size: height and width of the network image.
         metric: whether it was trained to predict metres.
         resampling: how pictures were resized in training.
+        portrait: see :class:`semsplat_ros.families.base.ModelInfo`.
     """
     return ModelInfo(
         name=checkpoint.system,
@@ -110,12 +112,15 @@ def info_of(
         metric=metric,
         licence=checkpoint.licence,
         resampling=resampling,
+        portrait=portrait,
     )
 
 
-def rule_info(name: str, image_size: tuple[int, int], *, metric: bool = False) -> ModelInfo:
+def rule_info(
+    name: str, image_size: tuple[int, int], *, metric: bool = False, portrait: bool = False
+) -> ModelInfo:
     """Facts about a model with weights made from names."""
-    return ModelInfo(name, "rule", image_size, metric, RULE_LICENCE)
+    return ModelInfo(name, "rule", image_size, metric, RULE_LICENCE, portrait=portrait)
 
 
 def first_beside(path: Path, names: Iterable[str]) -> Path | None:

@@ -62,7 +62,8 @@ def load_dust3r(
         device: where to run.
         dtype: compute type of the matrices.
         sha256: hex digest the file must have, or "".
-        image_size: longer side of the network image (4:3, but 224 is square); 0 = 512.
+        image_size: longer side of the network image (4:3, portrait pictures 3:4, but 224 is
+            square); 0 = 512.
         symmetric: see :class:`semsplat_ros.families.dust3r.Dust3rModel`.
 
     Raises:
@@ -71,7 +72,7 @@ def load_dust3r(
     """
     checkpoint = open_system(path, "dust3r", sha256)
     network = network_from(Dust3rNetwork, checkpoint, device, dtype)
-    info = info_of(checkpoint, sha256, dust3r_size(image_size))
+    info = info_of(checkpoint, sha256, dust3r_size(image_size), portrait=True)
     return Dust3rModel(network, info, symmetric)
 
 
@@ -87,7 +88,7 @@ def load_mast3r(
     """MASt3R from its official metric file; see :func:`load_dust3r`. Its points are metres."""
     checkpoint = open_system(path, "mast3r", sha256)
     network = network_from(Mast3rNetwork, checkpoint, device, dtype)
-    info = info_of(checkpoint, sha256, dust3r_size(image_size), metric=True)
+    info = info_of(checkpoint, sha256, dust3r_size(image_size), metric=True, portrait=True)
     return Dust3rModel(network, info, symmetric)
 
 
@@ -213,14 +214,16 @@ def by_rule(
     network = network_by_rule(
         lambda: networks[name](config, dpt), seed, DUST3R_RULE, torch.device(device), dtype
     )
-    info = rule_info(name, image_size, metric=name != "dust3r")
+    turns = name in ("dust3r", "mast3r")
+    info = rule_info(name, image_size, metric=name != "dust3r", portrait=turns)
     if name == "gsemsplat":
         return GSemSplatModel(network, info, text_encoder)
     return (Splatt3rModel if name == "splatt3r" else Dust3rModel)(network, info)
 
 
 def dust3r_size(side: int) -> tuple[int, int]:
-    """Height and width of DUSt3R's network image for a longer side; 0 = 512.
+    """Height and width of DUSt3R's network image of a landscape picture for a longer side; 0 =
+    512.
 
     Raises:
         SemsplatError: INVALID_ARGUMENT for a side that is no multiple of 16.

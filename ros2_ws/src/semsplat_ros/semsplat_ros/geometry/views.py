@@ -54,6 +54,7 @@ def prepare_views(
     *,
     stereo_factor: int = 0,
     resampling: Resampling = Resampling.AREA,
+    portrait: bool = False,
     intrinsics: tuple[Float[Tensor, "3 3"] | None, ...] = (None, None),
     intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER,
     baseline: float | None = None,
@@ -68,6 +69,7 @@ def prepare_views(
         stereo_factor: how many times finer `stereo_images` are; 0 = none. They are made where a
             baseline is given.
         resampling: how pixels are combined; `stereo_images` are always made by area.
+        portrait: exchange the sides of the network image where every picture is higher than wide.
         intrinsics: of the original pictures, in pixels; where only one is known it is taken for
             the others of the same size too (one rig, one make of camera), else all are estimated.
         intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are
@@ -84,10 +86,12 @@ def prepare_views(
     """
     for picture in pictures:
         _check_picture(picture)
-    crops = tuple(central_crop(p.shape[0], p.shape[1], *image_size) for p in pictures)
+    height, width = image_size
+    if portrait and all(p.shape[0] > p.shape[1] for p in pictures):
+        height, width = width, height
+    crops = tuple(central_crop(p.shape[0], p.shape[1], height, width) for p in pictures)
     if baseline is not None:
         _check_baseline(baseline, pictures)
-    height, width = image_size
     known = _complete(intrinsics, pictures)
     stereo = None
     if stereo_factor > 0 and baseline is not None:

@@ -65,6 +65,17 @@ def test_a_scene_with_a_gaussian_for_every_pixel(name, height, width):
     assert (scene.semantics is None) == (name != "gsemsplat")
 
 
+@pytest.mark.parametrize(
+    ("name", "size"), [("dust3r", (48, 32)), ("mast3r", (48, 32)), ("splatt3r", (32, 48))]
+)
+def test_a_portrait_pair_stays_portrait_where_the_publication_keeps_it(name, size):
+    perceiver = Perceiver(tiny(name))
+    left = np.full((160, 100, 3), 40, np.uint8)
+    scene = perceiver.perceive(perceiver.prepare(left, left)).scene
+    assert scene.image_size == size
+    assert (scene.crops[0].network_height, scene.crops[0].network_width) == size
+
+
 @pytest.mark.parametrize("name", ["dust3r", "splatt3r"])
 def test_dc_colours_are_those_of_the_pixels(name):
     model = tiny(name)

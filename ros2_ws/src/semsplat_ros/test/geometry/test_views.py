@@ -51,6 +51,31 @@ def test_intrinsics_follow_the_crop() -> None:
     assert views.intrinsics_source is IntrinsicsSource.PARAMETER
 
 
+@pytest.mark.parametrize(
+    ("portrait", "heights", "expected"),
+    [
+        (True, (640, 640), (48, 32)),
+        (False, (640, 640), (32, 48)),
+        (True, (480, 480), (32, 48)),
+        (True, (640, 360), (32, 48)),  # one of the pictures is landscape
+    ],
+)
+def test_portrait_pictures_get_a_portrait_image_where_the_model_wants_it(
+    portrait: bool, heights: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    pictures = tuple(np.zeros((h, 480, 3), np.uint8) for h in heights)
+    pictures[0][: heights[0] // 2] = 255
+    views = prepare_views(pictures, (32, 48), portrait=portrait, intrinsics=(K, K))
+    assert views.images.shape[-2:] == expected
+    crop = views.crops[0]
+    assert (crop.network_height, crop.network_width) == expected
+    assert crop.width / crop.height == pytest.approx(expected[1] / expected[0], rel=0.01)
+    # Upright: the upper half stays the bright one, and the intrinsics are those of the crop.
+    upper, lower = views.images[0].unflatten(1, (2, -1)).mean(dim=(0, 2, 3))
+    assert upper > 0.99 and lower < 0.01
+    torch.testing.assert_close(views.intrinsics[0, 0, 0], K[0, 0] * expected[1] / crop.width)
+
+
 def test_one_known_camera_serves_both_of_one_size() -> None:
     same = np.zeros((480, 640, 3), np.uint8)
     other = np.zeros((240, 320, 3), np.uint8)
