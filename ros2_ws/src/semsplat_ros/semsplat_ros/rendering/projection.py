@@ -15,8 +15,8 @@ BLUR = 0.3
 """Pixels squared, added to the diagonal of the projected covariance."""
 EXTENT = 3.33
 """Standard deviations, sqrt(2 ln 255): further out even an opaque Gaussian is below 1/255."""
-FIELD_MARGIN = 1.3
-"""Beyond so many half fields of view the linearisation is clamped."""
+FIELD_MARGIN = 0.15
+"""Further outside of the image than this share of its side the linearisation is clamped."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,11 @@ def project_gaussians(
     z = depth.clamp_min(near)
     fx, fy, cx, cy = intrinsics[0, 0], intrinsics[1, 1], intrinsics[0, 2], intrinsics[1, 2]
     center = torch.stack([fx * camera[:, 0] / z + cx, fy * camera[:, 1] / z + cy], -1)
-    # The clamp keeps the linearisation sane far outside of the image (3DGS reference).
-    limit_x, limit_y = FIELD_MARGIN * 0.5 * width / fx, FIELD_MARGIN * 0.5 * height / fy
-    x = (camera[:, 0] / z).clamp(-limit_x, limit_x)
-    y = (camera[:, 1] / z).clamp(-limit_y, limit_y)
+    # The clamp keeps the linearisation sane far outside of the image (3DGS reference; as in
+    # gsplat its limits follow a principal point that is not in the middle).
+    beyond_x, beyond_y = FIELD_MARGIN * width, FIELD_MARGIN * height
+    x = (camera[:, 0] / z).clamp((-beyond_x - cx) / fx, (width + beyond_x - cx) / fx)
+    y = (camera[:, 1] / z).clamp((-beyond_y - cy) / fy, (height + beyond_y - cy) / fy)
     zero = torch.zeros_like(z)
     jacobian = torch.stack([fx / z, zero, -fx * x / z, zero, fy / z, -fy * y / z], -1).view(
         -1, 2, 3

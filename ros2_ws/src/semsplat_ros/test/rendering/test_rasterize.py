@@ -55,9 +55,11 @@ def brute_force(gaussians: Gaussians, pose: torch.Tensor, features: torch.Tensor
         x, y, z = camera[i].tolist()
         if z <= 0.01:
             continue
-        limit_x, limit_y = 1.3 * WIDTH / 2 / k[0, 0], 1.3 * HEIGHT / 2 / k[1, 1]
-        tx = torch.tensor(x / z).double().clamp(-limit_x, limit_x) * z
-        ty = torch.tensor(y / z).double().clamp(-limit_y, limit_y) * z
+        # Up to 15 % of its side outside of the image.
+        sides = torch.tensor([WIDTH, HEIGHT]).double()
+        focal, middle = k[[0, 1], [0, 1]], k[:2, 2]
+        low, high = (-0.15 * sides - middle) / focal, (1.15 * sides - middle) / focal
+        tx, ty = torch.tensor([x / z, y / z]).double().clamp(low, high) * z
         jacobian = torch.tensor(
             [[k[0, 0] / z, 0, -k[0, 0] * tx / z**2], [0, k[1, 1] / z, -k[1, 1] * ty / z**2]]
         ).double()
@@ -142,7 +144,7 @@ def test_equal_to_gsplat(channels: int) -> None:
     features = torch.rand(3000, channels) if channels else None
     results = []
     for device in ("cpu", "cuda"):
-        moved = {k: v.to(device) for k, v in vars(gaussians).items() if v is not None}
+        moved = {k: v.detach().clone().to(device) for k, v in vars(gaussians).items() if v is not None}
         there = Gaussians(**moved)
         there.means.requires_grad_()
         extra = None if features is None else features.to(device)
