@@ -62,6 +62,8 @@ def room(
 
     torch.set_num_threads(1 if "WORLD_SIZE" in os.environ else torch.get_num_threads())
     torch.set_flush_denormal(True)
+    if device != "cpu" and torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
     from semsplat_ros.networks.compact import CompactConfig
     from semsplat_ros.training.room import initial_weights, room_loss
     from semsplat_ros.training.trainer import Trainer, TrainingConfig

@@ -77,17 +77,18 @@ def load_model(
         sha256: 64 hex digits the file must have, or "".
         image_size: side of the network image in pixels where a model can choose, 0 = as it was
             trained.
-        threads: PyTorch's, in this process, where the model runs on the CPU; 0 = half of the
-            cores for a shipped model, all for an upstream system, and no more than
-            OMP_NUM_THREADS; see :func:`semsplat_ros.threads.network_threads`.
+        threads: PyTorch's, in this process; 0 = all cores for an upstream system on the CPU, half
+            of them otherwise, and no more than OMP_NUM_THREADS; see
+            :func:`semsplat_ros.threads.network_threads`.
 
     Raises:
         SemsplatError: INVALID_ARGUMENT for an unknown name, device or precision; MODEL_NOT_LOADED
             if an upstream system has no checkpoint; IO_ERROR, BAD_FILE for the file.
     """
     target = choose_device(device)
-    if target.type == "cpu":
-        torch.set_num_threads(threads or network_threads(small=name not in UPSTREAM))
+    # Beside a network on a GPU only small operators are left to the CPU.
+    small = name not in UPSTREAM or target.type != "cpu"
+    torch.set_num_threads(threads or network_threads(small))
     if name in UPSTREAM:
         return _load_upstream(name, checkpoint, target, precision, sha256, image_size)
     if name not in shipped_models():

@@ -100,8 +100,8 @@ class ModelSettings:
     )
     threads: int = _parameter(
         0,
-        "Threads that the network computes with on a CPU; 0 = half of the cores for shipped "
-        "models, all for the others.",
+        "Threads that PyTorch computes with on the CPU; 0 = all cores for a published system "
+        "on the CPU, half of them for shipped models and beside a GPU.",
         low=0,
         high=256,
     )
