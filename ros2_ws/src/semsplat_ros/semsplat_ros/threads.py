@@ -6,8 +6,8 @@ PyTorch's OpenMP threads wait for each other by spinning, up to milliseconds an 
 robot whose cores are busy the one that is waited for does not run while the others spin: a pair
 can then take ten times as long. Threads that sleep at once leave a second core unused by small
 operators. So they spin for about 50 microseconds, longer than they differ on idle cores, and sleep
-then. A small network gains nothing from many threads and takes half of the cores: what it waits
-for is never a thread that another program has pushed from its core.
+then. A small network gains nothing from many threads and takes half of the cores, at most four:
+what it waits for is never a thread that another program has pushed from its core.
 """
 
 import os
@@ -17,6 +17,8 @@ from pathlib import Path
 
 _SHORT_SPIN = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
 """Rounds, for GNU's OpenMP; milliseconds, for LLVM's and Intel's."""
+MOST_FOR_SMALL = 4
+"""On 16 busy cores, resizing one pair with 16 threads took a tenth of a second."""
 TURN_S = 0.001
 """How long one of Python's threads runs at most while another one waits."""
 
@@ -45,13 +47,15 @@ def network_threads(small: bool) -> int:
     """How many threads a network on the CPU should compute with.
 
     Args:
-        small: True for networks whose operators take less than a millisecond; they take half of
-            the cores, others all.
+        small: True for networks whose operators take less than a millisecond, and for what a
+            network on a GPU leaves to the CPU; they take half of the cores and at most
+            :data:`MOST_FOR_SMALL`, others all.
 
     Returns:
         At least 1, and no more than OMP_NUM_THREADS where that is set.
     """
-    wanted = max(1, usable_cores() // 2) if small else usable_cores()
+    cores = usable_cores()
+    wanted = max(1, min(cores // 2, MOST_FOR_SMALL)) if small else cores
     most = os.environ.get("OMP_NUM_THREADS", "")
     return min(wanted, int(most)) if most.isdigit() and int(most) > 0 else wanted
 

@@ -24,8 +24,7 @@ $summary
 ## Training
 
 Generated rooms alone (`semsplat data rooms`): $distinct pairs of pictures of $rooms rooms, seeds below 1 000 000.
-In the last run $pairs pairs were seen in $steps steps, in $hours hours on two cores of a CPU without a GPU, beside
-other work:
+In the last run $pairs pairs were seen in $steps steps, in $minutes minutes on $machine:
 
 ```
 $train_command
@@ -110,7 +109,7 @@ def model_facts(folder: Path, notes: dict) -> dict:
 
     Args:
         folder: of the model, with config.yaml and model.safetensors.
-        notes: name, summary, history, limits, train_command, distinct, rooms,
+        notes: name, summary, machine, history, limits, train_command, distinct, rooms,
             calibration_seeds.
     """
     config = yaml.safe_load((folder / "config.yaml").read_text())
@@ -128,7 +127,7 @@ def model_facts(folder: Path, notes: dict) -> dict:
         "licence": config["licence"],
         "pairs": training["pairs"],
         "steps": training["step"],
-        "hours": f"{training['seconds'] / 3600:.1f}",
+        "minutes": f"{training['seconds'] / 60:.1f}",
     }
 
 

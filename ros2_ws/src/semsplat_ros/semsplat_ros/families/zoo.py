@@ -78,7 +78,7 @@ def load_model(
         image_size: side of the network image in pixels where a model can choose, 0 = as it was
             trained.
         threads: PyTorch's, in this process; 0 = all cores for an upstream system on the CPU, half
-            of them otherwise, and no more than OMP_NUM_THREADS; see
+            of them, at most 4, otherwise, and no more than OMP_NUM_THREADS; see
             :func:`semsplat_ros.threads.network_threads`.
 
     Raises:

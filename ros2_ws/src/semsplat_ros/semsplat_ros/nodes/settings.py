@@ -101,7 +101,7 @@ class ModelSettings:
     threads: int = _parameter(
         0,
         "Threads that PyTorch computes with on the CPU; 0 = all cores for a published system "
-        "on the CPU, half of them for shipped models and beside a GPU.",
+        "on the CPU; half of them, at most 4, for shipped models and beside a GPU.",
         low=0,
         high=256,
     )
