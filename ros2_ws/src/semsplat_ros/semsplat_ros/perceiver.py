@@ -38,6 +38,7 @@ from semsplat_ros.scene import (
 )
 
 MAX_LABELS = 512
+MAX_LABEL_CHARS = 256
 MAX_BROKEN_SHARE = 0.1
 """More Gaussians than this that are not finite make a scene unusable."""
 
@@ -146,8 +147,8 @@ class Perceiver:
         """A vocabulary of `labels` in the given order; "unlabelled" is put before them.
 
         Raises:
-            SemsplatError: INVALID_ARGUMENT naming blank or repeated labels, or more than 512 of
-                them; NO_LANGUAGE_MODEL if the model has no language.
+            SemsplatError: INVALID_ARGUMENT naming blank, repeated or very long labels, or more
+                than 512 of them; NO_LANGUAGE_MODEL if the model has no language.
         """
         names = [" ".join(label.split()) for label in labels]
         reasons = rejected_labels(names)
@@ -250,12 +251,22 @@ def rejected_labels(labels: list[str]) -> list[str]:
     seen: set[str] = set()
     for label in labels:
         key = label.casefold().strip()
-        if not key or not label.isprintable():
-            reasons.append(f"{label!r}: blank or not printable")
+        fault = label_fault(label)
+        if fault:
+            reasons.append(fault)
         elif key in seen or key == "unlabelled":
             reasons.append(f"{label}: given twice or reserved")
         seen.add(key)
     return reasons
+
+
+def label_fault(label: str) -> str:
+    """Why a text cannot be a label, as "label: reason"; empty if it can."""
+    if len(label) > MAX_LABEL_CHARS:
+        return f"{label[:20]!r}...: has {len(label)} characters; must have <= {MAX_LABEL_CHARS}"
+    if not label.strip() or not label.isprintable():
+        return f"{label!r}: blank or not printable"
+    return ""
 
 
 def _finite(scene: SemanticScene) -> SemanticScene:

@@ -197,6 +197,7 @@ def test_what_the_model_raises_comes_through() -> None:
         (["chair", "table", "Chair"], "Chair: given twice"),
         (["unlabelled"], "unlabelled"),
         (["a\0b"], "a\\x00b"),
+        (["chair", "x" * 257], "257 characters"),
         ([f"thing {i}" for i in range(513)], "513"),
     ],
 )

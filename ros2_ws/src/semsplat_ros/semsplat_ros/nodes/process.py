@@ -6,12 +6,14 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import NoReturn, Protocol, runtime_checkable
 
+from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.threads import share_processor, take_turns_often
 
 EXIT_BAD_START = 2
@@ -23,6 +25,9 @@ CLOSE_TIMEOUT_S = 2.5
 NUM_THREADS = 12
 """Queries that wait (8) and everything else that may run at one time (4); never the core count,
 with one core a waiting service would starve the callbacks it waits for."""
+
+DISCOVERY = (("127.0.0.1", 7400), ("239.255.0.1", 7400))
+"""Where DDS looks for others on this machine and on its network."""
 
 _logger = logging.getLogger(__name__)
 
@@ -114,6 +119,7 @@ def run(
     if signals.stop.is_set():
         return 0
     try:
+        refuse_without_network()
         # Handlers of our own: rclpy's would shut the context down under callbacks that still run.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = build()
@@ -123,6 +129,26 @@ def run(
         rclpy.try_shutdown()
         return EXIT_BAD_START
     return _spin_until_stopped(node, signals.stop)
+
+
+def refuse_without_network() -> None:
+    """DDS starts without a word where nobody will ever find the node; nothing is sent here.
+
+    Raises:
+        SemsplatError: IO_ERROR if no network interface is up, not even the loopback.
+    """
+    for address in DISCOVERY:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(address)
+                return
+            except OSError as error:
+                problem = error
+    raise SemsplatError(
+        ErrorCode.IO_ERROR,
+        f"no network interface is up, not even loopback ({problem.strerror}), so that no other "
+        "process would find the node; run: ip link set lo up",
+    )
 
 
 def _spin_until_stopped(node: Closable, stop: threading.Event) -> int:

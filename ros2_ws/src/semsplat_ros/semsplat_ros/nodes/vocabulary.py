@@ -4,6 +4,7 @@
 
 from semsplat_interfaces.srv import SetVocabulary
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.perceiver import label_fault
 
 
 def changed_labels(
@@ -38,8 +39,9 @@ def changed_labels(
     for raw in asked:
         label = " ".join(raw.split())
         key = label.casefold()
-        if not label or not label.isprintable():
-            rejected.append(f"{raw!r}: blank or not printable")
+        fault = label_fault(label)
+        if fault:
+            rejected.append(fault)
         elif key in seen:
             rejected.append(f"{label}: given twice")
         elif mode == modes.REMOVE and key not in known:

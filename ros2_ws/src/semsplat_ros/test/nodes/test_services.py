@@ -119,6 +119,7 @@ def test_vocabulary_modes():
         (ASK.REPLACE, ("sofa", "Sofa"), "given twice"),
         (ASK.REPLACE, ("  ",), "blank"),
         (ASK.REPLACE, ("a\x07b",), "not printable"),
+        (ASK.ADD, ("x" * 257,), "257 characters"),
         (ASK.ADD, ("CHAIR",), "already"),
         (ASK.REMOVE, ("sofa",), "not in the vocabulary"),
         (ASK.REPLACE, ("unlabelled",), "reserved"),
