@@ -8,7 +8,8 @@ names are the tensor names of the official checkpoints.
 
 Precision: Linear and Conv weights may be in bfloat16 (see
 :func:`semsplat_ros.networks.precision.set_compute_dtype`); LayerNorm and the residual stream stay
-in the dtype of the LayerNorm weights.
+in the dtype of the LayerNorm weights. Rounding hurts most where the residual stream is still
+short: the projections into it stay in float32, and the first blocks centre their tokens.
 """
 
 from dataclasses import dataclass
@@ -19,9 +20,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from semsplat_ros.networks.precision import CentredLinear
 from semsplat_ros.networks.rope import RopeTable, apply_rope, grid_positions, rope_table
 
 NORM_EPS = 1e-6
+CENTRED_BLOCKS = 4
+"""How many blocks of the encoder and of a decoder, from the first on, lose little to a smaller
+number format. Each of these four causes as much rounding error as the eight after them."""
+
+MLP_TOKENS = 16384
+"""An MLP takes no more tokens at a time: the hidden layer of a cloud of points would be large."""
 
 
 @dataclass(frozen=True)
@@ -79,24 +87,32 @@ def _into(x: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
 class Mlp(nn.Module):
     """Two linear layers with an exact (erf) GELU between them."""
 
-    def __init__(self, width: int, hidden: int, out: int | None = None) -> None:
+    def __init__(
+        self,
+        width: int,
+        hidden: int,
+        out: int | None = None,
+        linear: type[nn.Linear] = nn.Linear,
+    ) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, hidden)
-        self.fc2 = nn.Linear(hidden, out or width)
+        self.fc1 = linear(width, hidden)
+        self.fc2 = linear(hidden, out or width)
 
     def forward(self, x: Float[Tensor, "*b n _"]) -> Float[Tensor, "*b n _"]:
         """Tokens in, tokens of the same or the given width out."""
-        return self.fc2(F.gelu(self.fc1(_into(x, self.fc1))))
+        parts = x.split(MLP_TOKENS, dim=-2)
+        done = [self.fc2(F.gelu(self.fc1(_into(part, self.fc1)))) for part in parts]
+        return done[0] if len(done) == 1 else torch.cat(done, dim=-2)
 
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention, with rotary positions if a table is given."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, linear: type[nn.Linear] = nn.Linear) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = linear(width, 3 * width)
+        self.proj = linear(width, width)
 
     def forward(
         self, x: Float[Tensor, "b n c"], table: RopeTable | None = None
@@ -115,13 +131,13 @@ class CrossAttention(nn.Module):
     positions.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, linear: type[nn.Linear] = nn.Linear) -> None:
         super().__init__()
         self.heads = heads
-        self.projq = nn.Linear(width, width)
-        self.projk = nn.Linear(width, width)
-        self.projv = nn.Linear(width, width)
-        self.proj = nn.Linear(width, width)
+        self.projq = linear(width, width)
+        self.projk = linear(width, width)
+        self.projv = linear(width, width)
+        self.proj = linear(width, width)
 
     def forward(
         self,
@@ -145,12 +161,14 @@ class CrossAttention(nn.Module):
 class EncoderBlock(nn.Module):
     """Pre-norm transformer block."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
+    def __init__(
+        self, width: int, heads: int, mlp_ratio: int, linear: type[nn.Linear] = nn.Linear
+    ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=NORM_EPS)
-        self.attn = SelfAttention(width, heads)
+        self.attn = SelfAttention(width, heads, linear)
         self.norm2 = nn.LayerNorm(width, eps=NORM_EPS)
-        self.mlp = Mlp(width, mlp_ratio * width)
+        self.mlp = Mlp(width, mlp_ratio * width, linear=linear)
 
     def forward(
         self, x: Float[Tensor, "b n c"], table: RopeTable | None = None
@@ -165,14 +183,16 @@ class DecoderBlock(nn.Module):
     and MLP.
     """
 
-    def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
+    def __init__(
+        self, width: int, heads: int, mlp_ratio: int, linear: type[nn.Linear] = nn.Linear
+    ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=NORM_EPS)
-        self.attn = SelfAttention(width, heads)
-        self.cross_attn = CrossAttention(width, heads)
+        self.attn = SelfAttention(width, heads, linear)
+        self.cross_attn = CrossAttention(width, heads, linear)
         self.norm2 = nn.LayerNorm(width, eps=NORM_EPS)
         self.norm3 = nn.LayerNorm(width, eps=NORM_EPS)
-        self.mlp = Mlp(width, mlp_ratio * width)
+        self.mlp = Mlp(width, mlp_ratio * width, linear=linear)
         self.norm_y = nn.LayerNorm(width, eps=NORM_EPS)
 
     def forward(
@@ -186,6 +206,11 @@ class DecoderBlock(nn.Module):
         x = x + self.attn(self.norm1(x), table)
         x = x + self.cross_attn(self.norm2(x), self.norm_y(memory), table, memory_table)
         return x + self.mlp(self.norm3(x))
+
+
+def linear_of_block(index: int) -> type[nn.Linear]:
+    """The kind of linear layer in a transformer's block, counted from 0."""
+    return CentredLinear if index < CENTRED_BLOCKS else nn.Linear
 
 
 class PatchEmbed(nn.Module):
@@ -208,13 +233,15 @@ class TwoViewTransformer(nn.Module):
     view 0 goes through ``dec_blocks``, every other one through ``dec_blocks2``.
     """
 
+    full_precision = ("patch_embed", "decoder_embed", "intrinsic_encoder")
+
     def __init__(self, config: CrocoConfig | None = None) -> None:
         super().__init__()
         self.config = c = config or CrocoConfig()
         self.patch_embed = PatchEmbed(c.patch, c.encoder_width)
         self.enc_blocks = nn.ModuleList(
-            EncoderBlock(c.encoder_width, c.encoder_heads, c.mlp_ratio)
-            for _ in range(c.encoder_depth)
+            EncoderBlock(c.encoder_width, c.encoder_heads, c.mlp_ratio, linear_of_block(i))
+            for i in range(c.encoder_depth)
         )
         self.enc_norm = nn.LayerNorm(c.encoder_width, eps=NORM_EPS)
         self.decoder_embed = nn.Linear(c.encoder_width, c.decoder_width)
@@ -229,8 +256,8 @@ class TwoViewTransformer(nn.Module):
     def _decoder(self) -> nn.ModuleList:
         c = self.config
         return nn.ModuleList(
-            DecoderBlock(c.decoder_width, c.decoder_heads, c.mlp_ratio)
-            for _ in range(c.decoder_depth)
+            DecoderBlock(c.decoder_width, c.decoder_heads, c.mlp_ratio, linear_of_block(i))
+            for i in range(c.decoder_depth)
         )
 
     def encode(

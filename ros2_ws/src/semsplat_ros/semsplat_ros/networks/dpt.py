@@ -3,6 +3,10 @@
 """Dense prediction heads (DPT paper) in the shape the DUSt3R paper's systems use: no batch norm,
 hooks 0, 6, 9, 12.
 
+Precision: with bfloat16 weights only the four large convolutions of the finest fusion block
+compute in it. All that leads there, the path they add to and the last layers of a regression head
+stay in float32, where rounding costs most and computing little.
+
 Attribute names are the tensor names of the official checkpoints. ``scratch.layer_rn.N`` and
 ``scratch.layerN+1_rn`` are two names of one tensor there and here.
 """
@@ -10,6 +14,7 @@ Attribute names are the tensor names of the official checkpoints. ``scratch.laye
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -44,9 +49,29 @@ def dpt_config_for(croco: CrocoConfig) -> DptConfig:
     return DptConfig(widths=(croco.encoder_width, decoder, decoder, decoder))
 
 
+STRIP_ROWS = 64
+"""Of a picture; see :func:`in_strips`."""
+
+
 def up2(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c hh ww"]:
     """Twice the size, bilinear, corners aligned."""
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)
+
+
+def in_strips(layers: nn.Module, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
+    """The same as ``layers(x)``, some rows at a time: what is between the layers stays small.
+
+    Args:
+        layers: keep the size and see no further than one row up and down.
+        x: of any height.
+    """
+    strips = []
+    height = x.shape[2]
+    for top in range(0, height, STRIP_ROWS):
+        bottom, first = min(top + STRIP_ROWS, height), max(top - 1, 0)
+        strip = layers(x[:, :, first : bottom + 1])
+        strips.append(strip[:, :, top - first : bottom - first])
+    return torch.cat(strips, dim=2)
 
 
 def token_map(tokens: Float[Tensor, "b n c"], grid: tuple[int, int]) -> Float[Tensor, "b c h w"]:
@@ -68,12 +93,15 @@ class ResidualConvUnit(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Same shape."""
-        return self.conv2(F.relu_(self.conv1(F.relu(x)))).add_(x)
+        """Same shape, float32."""
+        inner = F.relu_(self.conv1(F.relu(x).to(self.conv1.weight.dtype)))
+        return self.conv2(inner).float().add_(x)
 
 
 class FeatureFusionBlock(nn.Module):
     """Coarse path plus one level, at twice the size."""
+
+    full_precision = ("out_conv",)
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -97,6 +125,11 @@ class FeatureFusionBlock(nn.Module):
 class Scratch(nn.Module):
     """The fusion half of a DPT head."""
 
+    full_precision = (
+        *("layer_rn", "layer1_rn", "layer2_rn", "layer3_rn", "layer4_rn"),
+        *("refinenet2", "refinenet3", "refinenet4"),
+    )
+
     def __init__(self, config: DptConfig) -> None:
         super().__init__()
         convs = [
@@ -111,7 +144,9 @@ class Scratch(nn.Module):
 
     def forward(self, levels: Sequence[Tensor]) -> Float[Tensor, "b c h w"]:
         """Fuse four levels, finest first."""
-        l1, l2, l3, l4 = (conv(x) for conv, x in zip(self.layer_rn, levels, strict=True))
+        l1, l2, l3, l4 = (
+            conv(x.to(conv.weight.dtype)) for conv, x in zip(self.layer_rn, levels, strict=True)
+        )
         path = self.refinenet4(l4)
         # The coarsest level is ceil(grid / 2): for an odd grid its double is one too large.
         path = path[:, :, : l3.shape[2], : l3.shape[3]]
@@ -122,6 +157,8 @@ class Scratch(nn.Module):
 
 class DptTrunk(nn.Module):
     """Four token maps to one feature map at half the image size (for patches of 16)."""
+
+    full_precision: tuple[str, ...] = ("act_postprocess",)
 
     def __init__(self, config: DptConfig | None = None) -> None:
         super().__init__()
@@ -140,7 +177,7 @@ class DptTrunk(nn.Module):
     def trunk(
         self, features: Sequence[Float[Tensor, "b n _"]], grid: tuple[int, int]
     ) -> Float[Tensor, "b c h w"]:
-        """The fused feature map ("path 1"), 8 times the grid.
+        """The fused feature map ("path 1"), 8 times the grid, float32.
 
         Args:
             features: the transformer's whole feature list of one side; the hooks pick from it.
@@ -157,6 +194,8 @@ class RegressionDpt(DptTrunk):
     Splatt3R (14).
     """
 
+    full_precision = ("act_postprocess", "head")
+
     def __init__(self, out_channels: int, config: DptConfig | None = None) -> None:
         super().__init__(config)
         c = self.config
@@ -172,7 +211,8 @@ class RegressionDpt(DptTrunk):
         self, features: Sequence[Float[Tensor, "b n _"]], grid: tuple[int, int]
     ) -> Float[Tensor, "b k h w"]:
         """Raw values, before any map, float32."""
-        return self.head(self.trunk(features, grid)).float()
+        first, enlarge, *last = self.head
+        return in_strips(nn.Sequential(*last), enlarge(first(self.trunk(features, grid))))
 
 
 class DptHead(nn.Module):

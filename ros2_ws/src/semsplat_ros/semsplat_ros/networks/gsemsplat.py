@@ -62,7 +62,7 @@ class SemanticHead(DptTrunk):
         self, features: list[Float[Tensor, "b n _"]], grid: tuple[int, int]
     ) -> SemanticMaps:
         """Both maps at image size."""
-        path = self.trunk(features, grid)
+        path = self.trunk(features, grid).to(self.region[0].weight.dtype)
         maps = (branch(path).float().permute(0, 2, 3, 1) for branch in (self.region, self.context))
         return SemanticMaps(*maps)
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semsplat_ros.networks.clip import CLIP_VIT_B32, TINY_CLIP, Clip, ClipConfig
-from semsplat_ros.networks.croco import NORM_EPS, EncoderBlock, PatchEmbed
+from semsplat_ros.networks.croco import NORM_EPS, EncoderBlock, PatchEmbed, linear_of_block
 from semsplat_ros.networks.dpt import FeatureFusionBlock, ResidualConvUnit, token_map
 
 SIDE_MULTIPLE = 32
@@ -67,6 +67,8 @@ class VisionTransformer(nn.Module):
     """ViT with a class token and a learned position table; its final norm and classifier are not
     used."""
 
+    full_precision = ("patch_embed",)
+
     def __init__(self, config: LsegConfig) -> None:
         super().__init__()
         self.config = c = config
@@ -74,7 +76,7 @@ class VisionTransformer(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, c.table_side**2 + 1, c.width))
         self.patch_embed = PatchEmbed(c.patch, c.width)
         self.blocks = nn.ModuleList(
-            EncoderBlock(c.width, c.heads, c.mlp_ratio) for _ in range(c.depth)
+            EncoderBlock(c.width, c.heads, c.mlp_ratio, linear_of_block(i)) for i in range(c.depth)
         )
         self.norm = nn.LayerNorm(c.width, eps=NORM_EPS)
         self.head = nn.Linear(c.width, c.image_classes)
@@ -160,8 +162,8 @@ class NormedResidualConvUnit(ResidualConvUnit):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        inner = self.bn1(self.conv1(F.relu(x)))
-        return self.bn2(self.conv2(F.relu(inner))).add_(x)
+        inner = F.relu_(self.bn1(self.conv1(F.relu(x).to(self.conv1.weight.dtype))))
+        return self.bn2(self.conv2(inner)).float().add_(x)
 
 
 class NormedFusionBlock(FeatureFusionBlock):
@@ -175,6 +177,8 @@ class NormedFusionBlock(FeatureFusionBlock):
 
 class LsegScratch(nn.Module):
     """The fusion half of the decoder and the projection into text space."""
+
+    full_precision = ("head1",)
 
     def __init__(self, config: LsegConfig) -> None:
         super().__init__()

@@ -60,7 +60,7 @@ class GaussianDpt(DptTrunk):
     ) -> GaussianRaw:
         """Features and the images (-1..1) themselves to raw parameters."""
         dtype = self.input_merger[0].weight.dtype
-        merged = up2(self.trunk(features, grid))
+        merged = up2(self.trunk(features, grid).to(dtype))
         # The layout of the trunk's output: a sum of two layouts is slow.
         pictures = images.to(dtype).contiguous(memory_format=torch.channels_last)
         merged += self.input_merger(pictures)
@@ -135,7 +135,7 @@ class InstanceDpt(DptTrunk):
         language: Float[Tensor, "b d hl wl"] | None = None,
     ) -> InstanceRaw:
         """Instances always, semantics where a language map is given."""
-        path = self.trunk(features, grid)
+        path = self.trunk(features, grid).to(self.head[0].weight.dtype)
         instance = self.head(up2(path)).float()
         if language is None:
             return InstanceRaw(instance, None)

@@ -19,9 +19,8 @@ from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.rooms.robot import StereoRig
 from test.support.fake_model import picture
 
-TOKEN_LIMIT, HEAD_LIMIT = 0.01, 0.03
-"""With weights made from names. Raw head values are sums of many terms that nearly cancel there,
-so that even float32 heads on bfloat16 tokens are up to 1.2 % from float32."""
+LIMIT = 0.01
+"""With weights made from names, where raw head values are sums of many terms that nearly cancel."""
 OBSERVED = {
     *("enc_norm", "dec_norm", "dec_norm 2"),
     *("downstream_head1.dpt", "downstream_head2.dpt"),
@@ -65,5 +64,4 @@ def test_bfloat16_stays_close_to_float32_at_official_size(name: str) -> None:
     apart = in_own_process(compare_precision, pair, UpstreamRun(name, "bf16", "cpu"))
     tokens = {where: value for where, value in apart.items() if "_norm" in where}
     assert len(tokens) == 3
-    assert max(tokens.values()) < TOKEN_LIMIT, tokens
-    assert max(apart.values()) < HEAD_LIMIT, apart
+    assert max(apart.values()) < LIMIT, apart

@@ -4,18 +4,20 @@
 
 import pytest
 import torch
-from torch import nn
 
 from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_state
 from semsplat_ros.families.tensor_lists import tensor_list
 from semsplat_ros.networks.dpt import (
+    STRIP_ROWS,
     TINY_DPT,
     DptHead,
     FeatureFusionBlock,
     exp_confidence,
     expm1_points,
+    in_strips,
     up2,
 )
+from semsplat_ros.networks.precision import set_compute_dtype
 
 
 def make(channels: int = 4) -> DptHead:
@@ -98,12 +100,20 @@ def test_batch_items_do_not_mix():
     torch.testing.assert_close(head(given, (2, 3))[1:2], one, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("height", [1, STRIP_ROWS, STRIP_ROWS + 1, 2 * STRIP_ROWS + 30])
+def test_strips_are_the_whole(height):
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(inplace=True), torch.nn.Conv2d(4, 2, 1)
+    )
+    x = torch.rand(2, 3, height, 5)
+    torch.testing.assert_close(in_strips(layers, x), layers(x))
+
+
 def test_bfloat16_is_close():
     head, given = make(), features((2, 2))
     exact = head(given, (2, 2))
-    for module in head.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            module.to(torch.bfloat16)
+    set_compute_dtype(head, torch.bfloat16)
     rounded = head(given, (2, 2))
     assert rounded.dtype is torch.float32
     assert 0 < (rounded - exact).norm() / exact.norm() < 0.03

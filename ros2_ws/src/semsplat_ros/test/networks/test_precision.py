@@ -5,7 +5,7 @@
 import torch
 from torch import nn
 
-from semsplat_ros.networks.precision import set_compute_dtype
+from semsplat_ros.networks.precision import CentredLinear, set_compute_dtype
 
 
 class Parts(nn.Module):
@@ -34,3 +34,36 @@ def test_a_layer_alone():
     layer = nn.Linear(2, 2)
     set_compute_dtype(layer, torch.bfloat16)
     assert layer.weight.dtype is torch.bfloat16
+
+
+def layer_and_tokens():
+    torch.manual_seed(0)
+    tokens = torch.randn(2, 50, 64) + 10 * torch.randn(64)  # much in common
+    return CentredLinear(64, 32).requires_grad_(False), tokens
+
+
+def test_a_centred_layer_loses_less_than_a_rounded_one():
+    layer, tokens = layer_and_tokens()
+    plain = nn.Linear(64, 32).requires_grad_(False)
+    plain.load_state_dict(layer.state_dict())
+    exact = plain(tokens)
+    set_compute_dtype(layer, torch.bfloat16)
+    set_compute_dtype(plain, torch.bfloat16)
+    error = (layer(tokens) - exact).norm() / exact.norm()
+    rounded = (plain(tokens.bfloat16()).float() - exact).norm() / exact.norm()
+    assert 0 < error < 0.2 * rounded
+    assert layer(tokens).dtype is torch.float32
+
+
+def test_a_centred_layer_keeps_its_names_and_takes_new_weights_before_its_first_call():
+    layer, tokens = layer_and_tokens()
+    set_compute_dtype(layer, torch.bfloat16)
+    layer.load_state_dict({"weight": torch.eye(32, 64), "bias": torch.zeros(32)})
+    torch.testing.assert_close(layer(tokens), tokens[..., :32], rtol=0, atol=0.03)
+    assert set(layer.state_dict()) == {"weight", "bias"}
+    assert layer.weight.dtype is torch.float32
+
+
+def test_in_float32_a_centred_layer_is_a_linear_one():
+    layer, tokens = layer_and_tokens()
+    assert torch.equal(layer(tokens), nn.functional.linear(tokens, layer.weight, layer.bias))
