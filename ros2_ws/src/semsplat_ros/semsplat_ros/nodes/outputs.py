@@ -18,6 +18,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
@@ -174,16 +175,17 @@ class Outputs:
                     self._node.destroy_publisher(old)
 
     def _publish_all(self, makers: dict[str, Callable[[], Any]]) -> None:
-        # First all are filled, then all are sent: who receives the first one would else take the
-        # processor from filling the next.
+        # First all are filled and serialised, then all are sent: who receives the first one would
+        # else take the processor from what is still to be done for the others.
         with self._times.measure("fill"):
             wanted = [name for name in makers if name in self._always or self._wanted(name)]
-            ready = [(name, makers[name]()) for name in wanted]
+            ready = [(name, serialize_message(makers[name]())) for name in wanted]
         with self._times.measure("publish"):
             for name, message in ready:
                 self._send(name, message)
 
-    def _send(self, name: str, message) -> None:
+    def _send(self, name: str, message: Any) -> None:
+        """Publish a message, or the bytes that one was serialised to."""
         try:
             self._publishers[name].publish(message)
         except InvalidHandle:
