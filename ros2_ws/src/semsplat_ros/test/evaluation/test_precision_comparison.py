@@ -20,7 +20,7 @@ from semsplat_ros.rooms.robot import StereoRig
 from test.support.fake_model import picture
 
 LIMIT = 0.01
-"""With weights made from names, where raw head values are sums of many terms that nearly cancel."""
+"""With weights made from names, where raw head values are sums of terms that nearly cancel."""
 OBSERVED = {
     *("enc_norm", "dec_norm", "dec_norm 2"),
     *("downstream_head1.dpt", "downstream_head2.dpt"),
