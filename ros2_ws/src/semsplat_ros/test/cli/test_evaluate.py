@@ -34,8 +34,8 @@ def test_figures_of_one_room(tmp_path: Path) -> None:
     facts = {
         "name": "room", "summary": "s", "parameters": "1", "size": "1", "height": 1, "width": 1,
         "class_count": len(CLASSES), "licence": "l", "distinct": 1, "rooms": 1, "pairs": 1,
-        "steps": 1, "minutes": "1", "machine": "m", "train_command": "t", "calibration_seeds": "c", "limits": "x",
-        "history": "h",
+        "steps": 1, "minutes": "1", "machine": "m", "train_command": "t", "calibration_seeds": "c",
+        "limits": "x", "history": "h",
     }  # fmt: skip
     card = render(facts, figures)
     assert "$" not in card

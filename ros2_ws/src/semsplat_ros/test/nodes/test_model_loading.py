@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model is ready for the first user when configuring ends."""
 
+import gc
 import logging
+import weakref
 
 import pytest
 
-from semsplat_ros.nodes.model_loading import load_perceiver
+from semsplat_ros.nodes.model_loading import free_memory, load_perceiver
 from semsplat_ros.nodes.settings import Settings
 from test.support.fake_model import FakeModel
 
@@ -36,3 +38,17 @@ def test_model_without_language_is_loaded_and_says_that_it_answers_nothing(
 def test_what_the_model_raises_ends_the_loading() -> None:
     with pytest.raises(ValueError, match="broken"):
         load_perceiver(lambda _: FakeModel(raises=ValueError("broken")), settings(True))
+
+
+def test_the_collector_passes_over_what_is_loaded_until_it_is_given_back() -> None:
+    free_memory()
+    assert gc.get_freeze_count() == 0
+    model = FakeModel()
+    model.itself = model  # only the collector can free it
+    gone = weakref.ref(model)
+    load_perceiver(lambda _: model, settings(True))
+    assert gc.get_freeze_count() > 0
+    del model
+    free_memory()
+    assert gc.get_freeze_count() == 0
+    assert gone() is None

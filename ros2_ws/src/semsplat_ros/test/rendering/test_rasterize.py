@@ -144,8 +144,8 @@ def test_equal_to_gsplat(channels: int) -> None:
     features = torch.rand(3000, channels) if channels else None
     results = []
     for device in ("cpu", "cuda"):
-        moved = {k: v.detach().clone().to(device) for k, v in vars(gaussians).items() if v is not None}
-        there = Gaussians(**moved)
+        fields = {k: v for k, v in vars(gaussians).items() if v is not None}
+        there = Gaussians(**{k: v.detach().clone().to(device) for k, v in fields.items()})
         there.means.requires_grad_()
         extra = None if features is None else features.to(device)
         drawn = rasterize(there, pose.to(device), INTRINSICS.to(device), HEIGHT, WIDTH, extra)
