@@ -62,11 +62,9 @@ def room(
 
     torch.set_num_threads(1 if "WORLD_SIZE" in os.environ else torch.get_num_threads())
     torch.set_flush_denormal(True)
-    if device != "cpu" and torch.cuda.is_available():
-        torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
     from semsplat_ros.networks.compact import CompactConfig
     from semsplat_ros.training.room import initial_weights, room_loss
-    from semsplat_ros.training.trainer import Trainer, TrainingConfig
+    from semsplat_ros.training.trainer import Trainer, TrainingConfig, leave_process_group
 
     trainer = Trainer(
         data,
@@ -77,7 +75,7 @@ def room(
             steps=steps,
             finish_minutes=finish_minutes,
             rate_scale=rate_scale,
-            device="cpu" if device == "auto" and processes > 1 else device,
+            device=device,
             precision=precision,
             crop_until=crop_until,
             seed=seed,
@@ -85,7 +83,10 @@ def room(
         CompactConfig(),
         initial_weights(initial) if initial else None,
     )
+    if trainer.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
     progress = trainer.train(minutes)
+    leave_process_group()
     print(f"step {progress.step} of {steps}, {progress.pairs} pairs, {progress.seconds:.0f} s")
 
 

@@ -190,8 +190,9 @@ class Stem(nn.Module):
         self.norm = _batch_norm(width)
 
     def forward(self, points: PointFeatures) -> PointFeatures:
-        structure = points.structure
-        x = self.conv(points.conv_input, structure.voxels, structure.neighbours(STEM_KERNEL))
+        voxels = points.structure.voxels
+        # Used once and large: not kept with the structure.
+        x = self.conv(points.conv_input, voxels, voxels.neighbours(STEM_KERNEL))
         return points.with_features(F.gelu(self.norm(x.to(self.norm.weight.dtype))))
 
 

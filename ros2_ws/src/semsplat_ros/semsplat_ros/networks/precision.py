@@ -46,6 +46,8 @@ def set_compute_dtype(module: nn.Module, dtype: torch.dtype) -> None:
     """
     if isinstance(module, CentredLinear):
         module.compute_dtype = dtype
+        if hasattr(module, "rounded"):
+            del module.rounded  # of another format
     elif isinstance(module, _MATRIX_LAYERS):
         module.to(dtype)
     for name in getattr(module, "matrix_parameters", ()):

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 _AXIS_BITS = 17
 _ROWS_PER_CHUNK = 16384
-"""Voxels gathered at a time: bounds the memory of the gathered neighbours, not the result."""
+"""Voxels looked up or gathered at a time: bounds the memory on the way, not the result."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,14 @@ class Voxels:
         """Index of the voxel that each tap of a kernel reads, m where that voxel is empty."""
         reach = torch.arange(kernel_size, device=self.keys.device) - kernel_size // 2
         steps = _key(reach[:, None, None], reach[:, None], reach).reshape(-1)
-        wanted = self.keys[:, None] + steps
-        found = torch.searchsorted(self.keys, wanted).clamp_(max=self.keys.shape[0] - 1)
-        return torch.where(self.keys[found] == wanted, found, self.keys.shape[0])
+        count = self.keys.shape[0]
+        tables = []
+        for rows in self.keys.split(_ROWS_PER_CHUNK):
+            wanted = rows[:, None] + steps
+            found = torch.searchsorted(self.keys, wanted).clamp_(max=count - 1)
+            # 32 bits are enough for an index and halve the table.
+            tables.append(torch.where(self.keys[found] == wanted, found, count).int())
+        return torch.cat(tables)
 
 
 def _key(x: Tensor, y: Tensor, z: Tensor) -> Tensor:

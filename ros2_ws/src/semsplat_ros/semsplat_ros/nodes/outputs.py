@@ -86,6 +86,16 @@ def reliable(depth: int, latched: bool = False) -> QoSProfile:
     return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
 
 
+_KINDS = {topic.name: topic.kind for topic in TOPICS}
+
+
+def _serialised(name: str, message: Any) -> bytes:
+    """What goes over DDS; a publisher would not look at the type of bytes."""
+    if not isinstance(message, _KINDS[name]):
+        raise TypeError(f"{name} takes {_KINDS[name].__name__}, got {type(message).__name__}")
+    return serialize_message(message)
+
+
 class Outputs:
     """The publishers. :meth:`publish_pair` is for the worker's thread alone, the rest for any.
 
@@ -179,7 +189,7 @@ class Outputs:
         # else take the processor from what is still to be done for the others.
         with self._times.measure("fill"):
             wanted = [name for name in makers if name in self._always or self._wanted(name)]
-            ready = [(name, serialize_message(makers[name]())) for name in wanted]
+            ready = [(name, _serialised(name, makers[name]())) for name in wanted]
         with self._times.measure("publish"):
             for name, message in ready:
                 self._send(name, message)

@@ -36,7 +36,7 @@ _FIELDS = (
 
 
 def to_cloud(arrays: SceneArrays, indices: np.ndarray, header: Header) -> PointCloud2:
-    """The Gaussians at `indices` [m] as an unorganised cloud of :data:`POINT`.
+    """The Gaussians at `indices` [m], rising, as an unorganised cloud of :data:`POINT`.
 
     Confidence is NaN where the model gives none; that is not dense.
     """
@@ -57,7 +57,7 @@ def to_cloud(arrays: SceneArrays, indices: np.ndarray, header: Header) -> PointC
 
 def _write_points(points: np.ndarray, arrays: SceneArrays, indices: np.ndarray) -> bool:
     """Fill points [m] of :data:`POINT`; True if no measure of them is NaN or infinite."""
-    # No copies where everything is shown.
+    # No copies where everything is shown; the indices rise, so as many are all of them.
     chosen = slice(None) if len(indices) == len(arrays) else indices
     means, confidences = arrays.means[chosen], arrays.confidences
     points["x"], points["y"], points["z"] = means[:, 0], means[:, 1], means[:, 2]

@@ -50,6 +50,16 @@ class Rig:
     """Where the baseline came from: BASELINE, TF, or UNKNOWN without one."""
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """A question that was asked before."""
+
+    asked: tuple
+    infos: dict[str, CameraInfo]
+    """Kept so that no other message gets their identity."""
+    rig: Rig
+
+
 class RigReader:
     """Keeps the CameraInfo of each camera and reads it against the pictures.
 
@@ -78,7 +88,7 @@ class RigReader:
         self._stored = threading.Condition()
         self._waited = False
         self._said: dict[str, str] = {}
-        self._last: tuple[tuple, Rig] | None = None
+        self._last: _Answered | None = None
         """What was asked last and the answer, if it would be the same again; see :meth:`read`."""
         self.notes: dict[str, str] = {}
         """What was last read, by "left", "right" and "baseline": for diagnostics."""
@@ -131,13 +141,16 @@ class RigReader:
                 found = self._find(side, shape, frame)
                 if found is not None:
                     infos[side] = found
-        asked = (infos, shapes, frames, settings)
-        if self._last is not None and self._last[0] == asked:
-            return self._last[1]
+        # Which messages, not what is in them: store() keeps the earlier of two equal ones, and
+        # messages of early ROS 2 Jazzy take arrays for equal that share a single element.
+        which = {side: id(info) for side, info in infos.items()}
+        asked = (which, shapes, frames, settings)
+        if self._last is not None and self._last.asked == asked:
+            return self._last.rig
         self._last = None
         rig = self._read(infos, shapes, frames, settings)
         if rig.status is ScaleStatus.BASELINE:  # the others depend on TF, which changes by itself
-            self._last = (asked, rig)
+            self._last = _Answered(asked, infos, rig)
         return rig
 
     def _read(

@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class TrainingConfig:
     rate_scale: float = 1.0
     """Of both learning rates; below 1 to go on from trained weights."""
     device: str = "cpu"
-    """auto, cpu, cuda or cuda:N; several processes train on the CPU alone."""
+    """auto, cpu, cuda or cuda:N; several processes train on the CPU alone, and auto is that."""
     precision: str = "auto"
     """Of the network: fp32, bf16, or auto for bf16 where the device computes in it. Weights,
     losses and the optimiser are float32 always."""
@@ -94,7 +94,7 @@ class Trainer:
         network: CompactConfig,
         initial: dict[str, Tensor] | None = None,
     ) -> None:
-        self.device = choose_device(training.device)
+        self.device = _device(training.device)
         self.rank, self.world = _join_process_group(self.device)
         self.run, self.training = Path(run), replace(training, device=str(self.device))
         self.loss = loss.to(self.device)
@@ -104,7 +104,7 @@ class Trainer:
         if initial is not None:
             self.network.load_state_dict(initial)
         self.network = self.network.to(self.device, memory_format=torch.channels_last)
-        self._half = choose_precision(training.precision, self.device) is torch.bfloat16
+        self._half = _computes_in_bf16(training.precision, self.device)
         self.optimizer = MatrixOptimizer(
             self.network, training.muon_rate, training.adamw_rate, training.weight_decay
         )
@@ -113,8 +113,6 @@ class Trainer:
         self.shards = PairShards(data)
         self._sums: dict[str, Tensor] = {}
         self._done = 0.0
-        self._reader = ThreadPoolExecutor(1, "pairs")
-        self._next: Future[dict[str, Tensor]] | None = None
         if self.checkpoint_path.exists():
             self._resume()
         self.random = np.random.default_rng((training.seed, self.rank, self.progress.step))
@@ -130,15 +128,24 @@ class Trainer:
 
     def train(self, minutes: float = math.inf) -> Progress:
         """Run until all steps are done or this call's minutes are over; saves on the way out."""
+        self.model.train()
+        with ThreadPoolExecutor(1, "pairs") as reader:
+            self._loop(minutes, reader)
+        self.save()
+        return self.progress
+
+    def _loop(self, minutes: float, reader: Executor) -> None:
         started = saved = time.monotonic()
         before = self.progress.seconds
-        self.model.train()
+        stored = self._read(reader)
         while True:
             self.progress.seconds = before + time.monotonic() - started
             self._done, stop = self._agreed(time.monotonic() - started > minutes * 60)
             if stop or self._done >= 1.0:
                 break
-            for name, value in self._step(self._draw()).items():
+            ready = stored.result()
+            stored = self._read(reader)  # the next pairs, while this step computes
+            for name, value in self._step(self._prepare(ready)).items():
                 # Not read here: a GPU works on while the next step is prepared.
                 self._sums[name] = self._sums.get(name, 0.0) + value.detach()
             if self.rank == 0 and self.progress.step % self.training.log_every == 0:
@@ -147,21 +154,16 @@ class Trainer:
                 saved = time.monotonic()
                 self.shards.refresh()
                 self.save()
-        self.save()
-        return self.progress
 
-    def _draw(self) -> PairBatch:
-        size = self.training
-        stored = (self._next or self._read()).result()
-        self._next = self._read()  # while this step computes
-        batch = decode(stored, self.device)
+    def _read(self, reader: Executor) -> Future[dict[str, Tensor]]:
+        indices = self.random.integers(0, len(self.shards), self.training.batch_size)
+        return reader.submit(self.shards.read, indices)
+
+    def _prepare(self, stored: dict[str, Tensor]) -> PairBatch:
+        size, batch = self.training, decode(stored, self.device)
         if self._done < size.crop_until:
             return augment(batch, size.crop_height, size.crop_width)
         return augment(batch, *batch.images.shape[-2:])
-
-    def _read(self) -> Future[dict[str, Tensor]]:
-        indices = self.random.integers(0, len(self.shards), self.training.batch_size)
-        return self._reader.submit(self.shards.read, indices)
 
     def _step(self, batch: PairBatch) -> dict[str, Tensor]:
         chance = torch.rand(2, len(batch), device=self.device)
@@ -189,9 +191,11 @@ class Trainer:
 
     def _update_average(self) -> None:
         decay = min(self.training.ema_decay, (self.progress.step + 1) / (self.progress.step + 20))
-        live = list(self.network.state_dict().values())
+        live = self.network.state_dict()
+        average = [self.average[name] for name in live]
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.values()), live, 1.0 - decay)
+            # All at once: a kernel for each of them would keep a GPU waiting.
+            torch._foreach_lerp_(average, list(live.values()), 1.0 - decay)
 
     def _agreed(self, stop: bool) -> tuple[float, bool]:
         """Which share of the run is done, and whether to stop: the first process decides for
@@ -237,12 +241,34 @@ class Trainer:
         os.replace(temporary, self.checkpoint_path)
 
     def _resume(self) -> None:
-        state = torch.load(self.checkpoint_path, weights_only=True, map_location=self.device)
+        state = torch.load(self.checkpoint_path, weights_only=True, map_location="cpu")
         self.network.load_state_dict(state["network"])
-        self.average = state["average"]
+        self.average = {k: v.to(self.device) for k, v in state["average"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(**state["progress"])
         LOGGER.info("resuming %s at step %d", self.run, self.progress.step)
+
+
+def leave_process_group() -> None:
+    """End the group that a trainer joined; to be called by every process when it is done."""
+    if dist.is_initialized():
+        # gloo aborts a process whose group is taken down while a neighbour still sends.
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+def _device(name: str) -> torch.device:
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return choose_device("cpu" if several and name == "auto" else name)
+
+
+def _computes_in_bf16(precision: str, device: torch.device) -> bool:
+    if precision == "fp16":
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            "precision 'fp16' was asked for; training computes in fp32, bf16 or auto",
+        )
+    return choose_precision(precision, device) is torch.bfloat16
 
 
 def _join_process_group(device: torch.device) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_state
 from semsplat_ros.families.tensor_lists import tensor_list
 from semsplat_ros.networks import croco
 from semsplat_ros.networks.croco import TINY_CROCO, CrocoConfig, Mlp, TwoViewTransformer
-from semsplat_ros.networks.precision import set_compute_dtype
+from semsplat_ros.networks.precision import CentredLinear, set_compute_dtype
 
 TOKEN = replace(TINY_CROCO, intrinsics_token=True)
 INTRINSICS = torch.tensor([[1.1, 0, 0.5], [0, 1.2, 0.5], [0, 0, 1]])
@@ -169,6 +169,25 @@ def test_bfloat16_is_close_and_keeps_the_residual_stream_in_float32():
     rounded = network(x, k_of(x)).reference[-1]
     assert rounded.dtype is torch.float32
     assert 0 < (rounded - exact).norm() / exact.norm() < 0.02
+
+
+def test_first_blocks_are_centred_the_others_rounded_and_embeddings_stay():
+    network = TwoViewTransformer(replace(TINY_CROCO, encoder_depth=6, intrinsics_token=True))
+    set_compute_dtype(network, torch.bfloat16)
+    stacks = (network.enc_blocks, network.dec_blocks, network.dec_blocks2)
+    for blocks in stacks:
+        for index, block in enumerate(blocks):
+            layers = [m for m in block.modules() if isinstance(m, torch.nn.Linear)]
+            assert len(layers) >= 4
+            if index < 4:
+                assert all(isinstance(m, CentredLinear) for m in layers), index
+                assert {m.compute_dtype for m in layers} == {torch.bfloat16}
+                assert {m.weight.dtype for m in layers} == {torch.float32}
+            else:
+                assert not any(isinstance(m, CentredLinear) for m in layers), index
+                assert {m.weight.dtype for m in layers} == {torch.bfloat16}
+    kept = (network.patch_embed.proj, network.decoder_embed, network.intrinsic_encoder)
+    assert {m.weight.dtype for m in kept} == {torch.float32}
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3, 32, 32), (1, 2, 3, 40, 32), (1, 2, 3, 32, 33)])

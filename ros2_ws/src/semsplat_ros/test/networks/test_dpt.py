@@ -119,6 +119,14 @@ def test_bfloat16_is_close():
     assert 0 < (rounded - exact).norm() / exact.norm() < 0.03
 
 
+def test_of_a_head_only_the_largest_convolutions_are_rounded():
+    head = make()
+    set_compute_dtype(head, torch.bfloat16)
+    rounded = {n for n, p in head.named_parameters() if p.dtype is torch.bfloat16}
+    assert rounded
+    assert all("refinenet1.resConfUnit" in name for name in rounded), rounded
+
+
 def test_points_keep_the_direction_and_stretch_the_length():
     raw = torch.tensor([3.0, 0.0, -4.0]).view(1, 3, 1, 1)
     length = torch.tensor(5.0).expm1()

@@ -30,6 +30,14 @@ def test_matrices_change_and_norms_tables_and_exact_parts_stay():
         assert halved == expected
 
 
+def test_a_centred_layer_may_change_its_format_again():
+    layer, tokens = layer_and_tokens()
+    for dtype in (torch.bfloat16, torch.float16, torch.float32):
+        set_compute_dtype(layer, dtype)
+        assert torch.isfinite(layer(tokens)).all()
+    assert not hasattr(layer, "rounded")
+
+
 def test_a_layer_alone():
     layer = nn.Linear(2, 2)
     set_compute_dtype(layer, torch.bfloat16)

@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(0)]
 ROUNDS = int(os.environ.get("SEMSPLAT_SOAK_ROUNDS", "20"))
 WARM_ROUNDS = 5
 """After these every buffer has its size."""
-GROWTH_KIB = 24 * 1024
-"""What the memory may grow by after the warm rounds, however many follow: far less than one model
-or 200 pairs, and more than an allocator's moods."""
+GROWTH_KIB = 8 * 1024 + 64 * ROUNDS
+"""What the memory may grow by after the warm rounds: an allocator's moods, and in each round less
+than a tenth of the perception of one pair (750 KiB)."""
 UP = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
 

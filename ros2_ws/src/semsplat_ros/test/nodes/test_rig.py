@@ -8,6 +8,7 @@ from dataclasses import replace
 from unittest.mock import Mock, create_autospec
 
 import pytest
+from sensor_msgs.msg import CameraInfo
 
 from semsplat_ros.errors import SemsplatError
 from semsplat_ros.nodes import rig as rig_module
@@ -186,6 +187,15 @@ def test_calibration_that_is_repeated_is_read_once(reader, monkeypatch):
     half = ((64, 80), (64, 80))
     assert float(reader.read(half, FRAMES, DEFAULTS).intrinsics[0][0, 0]) == 60.0
     assert reader.read(half, FRAMES, with_baseline(0.3)).baseline == 0.3
+
+
+def test_new_calibration_counts_whatever_messages_think_of_equality(reader, monkeypatch):
+    """In early ROS 2 Jazzy arrays were equal that shared a single element."""
+    monkeypatch.setattr(CameraInfo, "__eq__", lambda one, other: True)
+    store(reader, 0.12)
+    assert reader.read(SHAPES, FRAMES, DEFAULTS).baseline == pytest.approx(0.12)
+    store(reader, 0.24)
+    assert reader.read(SHAPES, FRAMES, DEFAULTS).baseline == pytest.approx(0.24)
 
 
 def test_notes_are_those_of_the_newest_pair(reader):

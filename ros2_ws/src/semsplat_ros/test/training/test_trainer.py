@@ -90,6 +90,7 @@ SCRIPT = """
 import sys, torch, torch.distributed as dist
 from pathlib import Path
 torch.set_num_threads(1)
+from semsplat_ros.training.trainer import leave_process_group
 from test.training.test_trainer import make
 trainer = make(Path(sys.argv[1]), 4)
 trainer.train()
@@ -98,7 +99,7 @@ both = [torch.zeros_like(flat) for _ in range(2)]
 dist.all_gather(both, flat)
 assert torch.equal(*both), "the processes drifted apart"
 assert trainer.progress.pairs == 16
-dist.destroy_process_group()
+leave_process_group()
 """
 
 
@@ -123,6 +124,24 @@ def test_it_learns_on_a_gpu_and_goes_on_on_the_cpu(tmp_path: Path) -> None:
     assert make(tmp_path, 22, device="cpu").train().step == 22
 
 
+def test_formats_that_training_does_not_know_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SemsplatError, match="fp32, bf16 or auto"):
+        make(tmp_path, 1, precision="fp16")
+
+
+def test_an_average_is_matched_by_name(tmp_path: Path) -> None:
+    first = make(tmp_path, 2)
+    first.train()
+    state = torch.load(first.checkpoint_path, weights_only=True)
+    state["average"] = dict(reversed(state["average"].items()))
+    torch.save(state, first.checkpoint_path)
+    again = make(tmp_path, 3)
+    again.train()
+    for name, value in again.network.state_dict().items():
+        assert again.average[name].shape == value.shape, name
+        assert (again.average[name] - value).abs().max() < 0.2, name
+
+
 def test_several_processes_on_a_gpu_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,3 +149,4 @@ def test_several_processes_on_a_gpu_are_refused(
     monkeypatch.setattr(trainer, "choose_device", lambda name: torch.device(name))
     with pytest.raises(SemsplatError, match="--processes 1 or --device cpu"):
         make(tmp_path, 1, device="cuda")
+    assert trainer._device("auto").type == "cpu"
