@@ -64,7 +64,7 @@ def room(
     torch.set_flush_denormal(True)
     from semsplat_ros.networks.compact import CompactConfig
     from semsplat_ros.training.room import initial_weights, room_loss
-    from semsplat_ros.training.trainer import Trainer, TrainingConfig, leave_process_group
+    from semsplat_ros.training.trainer import Trainer, TrainingConfig
 
     trainer = Trainer(
         data,
@@ -86,7 +86,7 @@ def room(
     if trainer.device.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
     progress = trainer.train(minutes)
-    leave_process_group()
+    trainer.close()
     print(f"step {progress.step} of {steps}, {progress.pairs} pairs, {progress.seconds:.0f} s")
 
 

@@ -3,6 +3,7 @@
 """The training loop: one process or several under torchrun, resumable, bounded by steps and
 minutes."""
 
+import gc
 import json
 import logging
 import math
@@ -134,6 +135,15 @@ class Trainer:
         self.save()
         return self.progress
 
+    def close(self) -> None:
+        """Leave the group of processes; to be called by every one of them when it is done."""
+        if self.world > 1:
+            # What refers to the group keeps its threads, and the interpreter cannot end with them.
+            self.model = self.network
+            gc.collect()
+            dist.barrier()
+            dist.destroy_process_group()
+
     def _loop(self, minutes: float, reader: Executor) -> None:
         started = saved = time.monotonic()
         before = self.progress.seconds
@@ -247,14 +257,6 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(**state["progress"])
         LOGGER.info("resuming %s at step %d", self.run, self.progress.step)
-
-
-def leave_process_group() -> None:
-    """End the group that a trainer joined; to be called by every process when it is done."""
-    if dist.is_initialized():
-        # gloo aborts a process whose group is taken down while a neighbour still sends.
-        dist.barrier()
-        dist.destroy_process_group()
 
 
 def _device(name: str) -> torch.device:

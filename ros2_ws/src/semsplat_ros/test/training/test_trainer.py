@@ -90,7 +90,6 @@ SCRIPT = """
 import sys, torch, torch.distributed as dist
 from pathlib import Path
 torch.set_num_threads(1)
-from semsplat_ros.training.trainer import leave_process_group
 from test.training.test_trainer import make
 trainer = make(Path(sys.argv[1]), 4)
 trainer.train()
@@ -99,7 +98,7 @@ both = [torch.zeros_like(flat) for _ in range(2)]
 dist.all_gather(both, flat)
 assert torch.equal(*both), "the processes drifted apart"
 assert trainer.progress.pairs == 16
-leave_process_group()
+trainer.close()
 """
 
 
