@@ -120,10 +120,12 @@ class LsmNetwork(nn.Module):
             images: RGB in -1..1, sides multiples of 32.
         """
         maps = self.dust3r["dust3r"](images)
-        language = self.language(images)
+        # Without the dense features: they are large, and nothing reads them any more.
+        language_tokens, reduced = self.language(images)[1:]
         points = torch.stack([maps.first.points, maps.second.points], dim=1)
         image_tokens = torch.cat([maps.features.reference[0], maps.features.others[0]], dim=1)
-        gaussians = self.gaussians(self.assemble(points, images), image_tokens, language)
+        cloud = self.assemble(points, images)
+        gaussians = self.gaussians(cloud, image_tokens, language_tokens, reduced)
         return LsmPrediction(maps, gaussians)
 
     def language(self, images: Float[Tensor, "s 2 3 h w"]) -> LanguageFeatures:
@@ -173,20 +175,22 @@ class LsmNetwork(nn.Module):
         self,
         cloud: Cloud,
         image_tokens: Float[Tensor, "s t c"],
-        language: LanguageFeatures,
+        language_tokens: Float[Tensor, "s n d"],
+        reduced: Float[Tensor, "s2 f h w"],
     ) -> LsmGaussians:
         """Attributes of one Gaussian for every point.
 
         Args:
             cloud: from :meth:`assemble`.
             image_tokens: DUSt3R's encoder tokens of both views.
-            language: from :meth:`language`.
+            language_tokens: from :meth:`language`, as `reduced`.
+            reduced: compressed language features at the picture size.
         """
         features = self.point_transformer(
-            cloud.features, cloud.structure, image_tokens, language.tokens
+            cloud.features, cloud.structure, image_tokens, language_tokens
         )
         scenes = len(cloud.points)
-        per_pixel = language.reduced.permute(0, 2, 3, 1).reshape(
+        per_pixel = reduced.permute(0, 2, 3, 1).reshape(
             scenes, -1, self.config.feature_channels
         )
         return self.gaussian_head(

@@ -14,7 +14,7 @@ from enum import Enum
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from semsplat_ros.networks.croco import Mlp
@@ -26,6 +26,9 @@ from semsplat_ros.networks.sparse_conv import SubmanifoldConv3d
 BATCH_NORM_EPS = 1e-3
 STEM_KERNEL = 5
 POSITION_KERNEL = 3
+
+WINDOWS_AT_A_TIME = 16
+"""Queries, keys and values of so many attention windows are in memory together."""
 
 
 class WindowRule(Enum):
@@ -112,32 +115,38 @@ class WindowAttention(nn.Module):
     def forward(
         self, features: Float[Tensor, "n c"], structure: Structure
     ) -> Float[Tensor, "n c"]:
-        # Sorted before the projection: afterwards they are three times as wide.
-        features = features[structure.order[self.order]]
-        qkv = self.qkv(features.to(self.qkv.weight.dtype))
         window = self.window
         if self.rule is WindowRule.SMALLEST_SCENE:
             window = min(window, *structure.counts)
-        mixed = [self._attend(scene, window) for scene in qkv.split(structure.counts)]
-        return self.proj(torch.cat(mixed)[structure.inverse[self.order]])
+        scenes = structure.order[self.order].split(structure.counts)
+        mixed = torch.cat([self._attend_scene(features, rows, window) for rows in scenes])
+        return self.proj(mixed[structure.inverse[self.order]])
 
-    def _attend(self, qkv: Float[Tensor, "n c3"], window: int) -> Float[Tensor, "n c"]:
-        """Attention of one scene's points in serial order.
+    def _attend_scene(
+        self, features: Float[Tensor, "n c"], rows: Int[Tensor, " m"], window: int
+    ) -> Float[Tensor, "m c"]:
+        """Attention of one scene's points, in the serial order of `rows`.
 
         More points than a window: the places missing in the last window are filled with the points
         at the same places of the window before; they are attended to, what they receive is
         dropped.
         """
-        count = qkv.shape[0]
+        count = rows.shape[0]
         window = min(window, count)
         missing = -count % window
         if missing:
             before = count - window
-            qkv = torch.cat([qkv, qkv[before : before + missing]])
+            rows = torch.cat([rows, rows[before : before + missing]])
+        parts = rows.split(window * WINDOWS_AT_A_TIME)
+        return torch.cat([self._attend(features[part], window) for part in parts])[:count]
+
+    def _attend(self, points: Float[Tensor, "p c"], window: int) -> Float[Tensor, "p c"]:
+        """Attention inside whole windows of points that follow each other."""
+        qkv = self.qkv(points.to(self.qkv.weight.dtype))
         windows = qkv.unflatten(0, (-1, window)).unflatten(-1, (3, self.heads, -1))
         q, k, v = windows.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v)
-        return mixed.transpose(1, 2).reshape(qkv.shape[0], -1)[:count]
+        return mixed.transpose(1, 2).reshape(points.shape)
 
 
 class Block(nn.Module):

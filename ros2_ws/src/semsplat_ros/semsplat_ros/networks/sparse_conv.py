@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 _AXIS_BITS = 17
-_ROWS_PER_CHUNK = 16384
+_ROWS_PER_CHUNK = 4096
 """Voxels looked up or gathered at a time: bounds the memory on the way, not the result."""
 
 

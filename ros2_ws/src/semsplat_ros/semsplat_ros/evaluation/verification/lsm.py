@@ -114,7 +114,7 @@ def _one_size(
             lambda _m, _i, out: compare(recorder, f"{name}/ptv3/out", out, doubt)
         )
     )
-    gaussians = network.gaussians(cloud, tokens, language)
+    gaussians = network.gaussians(cloud, tokens, language.tokens, language.reduced)
     for hook in hooks:
         hook.remove()
     height, width = images.shape[-2:]
