@@ -49,7 +49,7 @@ def dpt_config_for(croco: CrocoConfig) -> DptConfig:
     return DptConfig(widths=(croco.encoder_width, decoder, decoder, decoder))
 
 
-STRIP_ROWS = 64
+STRIP_ROWS = 32
 """Of a picture; see :func:`in_strips`."""
 
 
