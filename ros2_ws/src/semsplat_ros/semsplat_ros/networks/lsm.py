@@ -190,9 +190,7 @@ class LsmNetwork(nn.Module):
             cloud.features, cloud.structure, image_tokens, language_tokens
         )
         scenes = len(cloud.points)
-        per_pixel = reduced.permute(0, 2, 3, 1).reshape(
-            scenes, -1, self.config.feature_channels
-        )
+        per_pixel = reduced.permute(0, 2, 3, 1).reshape(scenes, -1, self.config.feature_channels)
         return self.gaussian_head(
             features.unflatten(0, (scenes, -1)),
             cloud.points,
