@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every family on a CUDA GPU gives what it gives on the CPU; skipped where there is no GPU."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -15,21 +13,14 @@ from semsplat_ros.families.zoo import load_model
 from semsplat_ros.networks.clip import TINY_CLIP
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
-from semsplat_ros.networks.lsm import TINY_LSM
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import SemanticScene
-from test.families import test_pair_models, test_spatialsplat
+from test.families import test_lsm, test_pair_models, test_spatialsplat
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
-PAIR_SIZE, SQUARE, WIDE = (32, 48), (64, 64), (32, 64)
-
-
-def lsm(**options):
-    clip = replace(TINY_LSM.lseg.clip, vocabulary=49408, context=16)
-    config = replace(TINY_LSM, lseg=replace(TINY_LSM.lseg, clip=clip))
-    return lsm_by_rule(0, config, WIDE, **options)
+PAIR_SIZE, SQUARE = (32, 48), (64, 64)
 
 
 def pair_model(name):
@@ -43,7 +34,7 @@ def pair_model(name):
 FAMILIES = {
     "spatialsplat": lambda **o: spatialsplat_by_rule(0, TINY_SPLAT, TINY_CLIP, SQUARE, **o),
     "noposplat": lambda **o: noposplat_by_rule(0, TINY_SPLAT, SQUARE, **o),
-    "lsm": lsm,
+    "lsm": lambda **o: lsm_by_rule(0, test_lsm.tiny_config(), test_lsm.SIZE, **o),
     **{name: pair_model(name) for name in test_pair_models.NAMES},
 }
 
