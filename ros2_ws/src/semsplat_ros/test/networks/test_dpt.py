@@ -11,6 +11,7 @@ from semsplat_ros.networks.dpt import (
     STRIP_ROWS,
     TINY_DPT,
     DptHead,
+    DptTrunk,
     FeatureFusionBlock,
     exp_confidence,
     expm1_points,
@@ -125,6 +126,13 @@ def test_of_a_head_only_the_largest_convolutions_are_rounded():
     rounded = {n for n, p in head.named_parameters() if p.dtype is torch.bfloat16}
     assert rounded
     assert all("refinenet1.resConfUnit" in name for name in rounded), rounded
+
+
+def test_every_head_keeps_the_levels_it_reads():
+    trunk = DptTrunk(TINY_DPT)
+    set_compute_dtype(trunk, torch.bfloat16)
+    assert {p.dtype for p in trunk.act_postprocess.parameters()} == {torch.float32}
+    assert trunk.scratch.refinenet1.resConfUnit1.conv1.weight.dtype is torch.bfloat16
 
 
 def test_points_keep_the_direction_and_stretch_the_length():
