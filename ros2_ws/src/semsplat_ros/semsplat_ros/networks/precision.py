@@ -2,22 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which number format a network computes in."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from semsplat_ros.networks.linear import Linear
+
 _MATRIX_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
-class CentredLinear(nn.Linear):
+class CentredLinear(Linear):
     """A linear layer of which a smaller format loses little: W x = W' (x - m) + W m.
 
     m is the mean of all tokens; only the product with the deviations is computed with rounded
     weights W'. What tokens have in common is most of them in the first layers of a transformer,
     and the rounding of weights shifts it for all tokens alike, so that no later layer averages the
     error out. One product of a vector more costs a few per cent, and the memory of W' beside W.
-    For inference: the rounded weights are made once, at the first call.
+    For inference: the rounded weights are made once, at the first call after weights were loaded.
     """
 
     compute_dtype = torch.float32
@@ -33,6 +37,15 @@ class CentredLinear(nn.Linear):
         deviations = (input - common).to(self.compute_dtype)
         return F.linear(deviations, self.rounded) + super().forward(common)
 
+    def forget_rounded(self) -> None:
+        """Make the rounded weights anew at the next call."""
+        if hasattr(self, "rounded"):
+            del self.rounded
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self.forget_rounded()
+        super()._load_from_state_dict(*args, **kwargs)
+
 
 def set_compute_dtype(module: nn.Module, dtype: torch.dtype) -> None:
     """Convert the weights of all linear and convolution layers in place; norms and other
@@ -46,8 +59,7 @@ def set_compute_dtype(module: nn.Module, dtype: torch.dtype) -> None:
     """
     if isinstance(module, CentredLinear):
         module.compute_dtype = dtype
-        if hasattr(module, "rounded"):
-            del module.rounded  # of another format
+        module.forget_rounded()
     elif isinstance(module, _MATRIX_LAYERS):
         module.to(dtype)
     for name in getattr(module, "matrix_parameters", ()):

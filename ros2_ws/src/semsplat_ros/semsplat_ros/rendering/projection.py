@@ -29,8 +29,8 @@ class Ellipses:
     """Upper triangle of the inverse covariance."""
     depth: Float[Tensor, " n"]
     """Along the optical axis."""
-    radius: Float[Tensor, " n"]
-    """Pixels from the centre within which it can be seen."""
+    radius: Float[Tensor, "n 2"]
+    """Half the columns and rows, around the centre, within which it can be seen."""
     visible: Bool[Tensor, " n"]
 
 
@@ -64,20 +64,16 @@ def project_gaussians(
     half = jacobian @ axes
     covariance = half @ half.transpose(1, 2)
     a, b, c = covariance[:, 0, 0] + BLUR, covariance[:, 0, 1], covariance[:, 1, 1] + BLUR
-    determinant = (a * c - b * b).clamp_min(1e-12)
-    middle = 0.5 * (a + c)
-    longest = middle + (middle * middle - determinant).clamp_min(0.01).sqrt()
-    radius = torch.ceil(EXTENT * longest.sqrt())
-    inside = (
-        (center[:, 0] + radius > 0)
-        & (center[:, 0] - radius < width)
-        & (center[:, 1] + radius > 0)
-        & (center[:, 1] - radius < height)
-    )
+    determinant = a * c - b * b
+    radius = torch.ceil(EXTENT * torch.stack([a, c], -1).sqrt())
+    inside = (center + radius > 0) & (center - radius < center.new_tensor([width, height]))
+    # Of a needle close to the camera rounding may leave no determinant; gsplat drops it as well.
+    # Unrounded it is never below the blur's.
+    inverse = torch.stack([c, -b, a], -1) / determinant.clamp_min(BLUR**2)[:, None]
     return Ellipses(
         center=center,
-        conic=torch.stack([c, -b, a], -1) / determinant[:, None],
+        conic=inverse,
         depth=depth,
         radius=radius,
-        visible=(depth > near) & inside & torch.isfinite(center).all(1),
+        visible=(depth > near) & (determinant > 0) & (inside & torch.isfinite(center)).all(1),
     )

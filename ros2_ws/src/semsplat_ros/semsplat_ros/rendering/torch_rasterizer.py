@@ -17,7 +17,8 @@ MIN_ALPHA = 1.0 / 255.0
 MAX_ALPHA = 0.999
 """As gsplat; the 3DGS reference has 0.99."""
 MIN_TRANSMITTANCE = 1e-4
-"""A pixel is full once less than this would be left behind the next fragment (3DGS paper)."""
+"""A pixel is full at the first fragment that would leave no more than this; neither that fragment
+nor any behind it is drawn (3DGS paper)."""
 CHUNK_VALUES = 16_000_000
 """Fragments times channels that are in memory at once."""
 
@@ -37,12 +38,14 @@ def composite(
     order = ellipses.visible.nonzero()[:, 0]
     order = order[ellipses.depth[order].argsort(stable=True)]
     out = values.new_zeros(height * width, values.shape[1])
-    left = values.new_ones(height * width)
+    covered = values.new_zeros(height * width)
+    behind = values.new_ones(height * width)
     for chunk in _chunks(ellipses, order, height, width, CHUNK_VALUES // (values.shape[1] + 1)):
         gaussian, pixel, alpha = _fragments(ellipses, opacities, chunk, height, width)
-        weight, left = _blend(alpha, pixel, left)
+        weight, behind = _blend(alpha, pixel, behind)
         out = out.index_add(0, pixel, weight[:, None] * values[gaussian])
-    return out.view(height, width, -1), (1.0 - left).view(height, width)
+        covered = covered.index_add(0, pixel, weight)
+    return out.view(height, width, -1), covered.view(height, width)
 
 
 def _box(
@@ -50,8 +53,8 @@ def _box(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """First column and row, and how many of each, of the pixels a Gaussian may cover."""
     center, radius = ellipses.center[which].detach(), ellipses.radius[which].detach()
-    low = (center - radius[:, None]).floor().clamp_min(0)
-    high = (center + radius[:, None]).ceil()
+    low = (center - radius).floor().clamp_min(0)
+    high = (center + radius).ceil()
     left, top = low[:, 0].clamp_max(width).long(), low[:, 1].clamp_max(height).long()
     right, bottom = high[:, 0].clamp(0, width).long(), high[:, 1].clamp(0, height).long()
     return left, top, (right - left).clamp_min(0), (bottom - top).clamp_min(0)
@@ -89,18 +92,22 @@ def _fragments(
     a, b, c = ellipses.conic[gaussian].unbind(-1)
     power = -0.5 * (a * offset_x**2 + c * offset_y**2) - b * offset_x * offset_y
     alpha = (opacities[gaussian] * torch.exp(power.clamp_max(0.0))).clamp_max(MAX_ALPHA)
-    keep = (alpha >= MIN_ALPHA).nonzero()[:, 0]
+    # A positive power is rounding of a needle's conic: far out it would be opaque.
+    keep = ((alpha >= MIN_ALPHA) & (power <= 0)).nonzero()[:, 0]
     pixel, by_pixel = torch.sort((row * width + column)[keep], stable=True)
     keep = keep[by_pixel]
     return gaussian[keep], pixel, alpha[keep]
 
 
 def _blend(
-    alpha: Float[Tensor, " f"], pixel: Int[Tensor, " f"], left: Float[Tensor, " p"]
+    alpha: Float[Tensor, " f"], pixel: Int[Tensor, " f"], behind: Float[Tensor, " p"]
 ) -> tuple[Float[Tensor, " f"], Float[Tensor, " p"]]:
-    """Weights alpha * transmittance, and what is left of each pixel's transmittance afterwards."""
+    """Weights alpha * transmittance, and the transmittance behind these fragments.
+
+    What is behind counts those that were not drawn too: so a full pixel stays full.
+    """
     if len(alpha) == 0:
-        return alpha, left
+        return alpha, behind
     # Double precision: the running sum goes over the whole image, its differences must stay exact.
     logs = torch.log1p(-alpha.double())
     before = torch.cumsum(logs, 0) - logs
@@ -108,8 +115,8 @@ def _blend(
     first[1:] = pixel[1:] != pixel[:-1]
     starts = first.nonzero()[:, 0]
     segment = torch.cumsum(first, 0) - 1
-    transmittance = torch.exp(before - before[starts][segment]).to(alpha.dtype) * left[pixel]
-    open_ = transmittance * (1.0 - alpha) >= MIN_TRANSMITTANCE
+    transmittance = torch.exp(before - before[starts][segment]).to(alpha.dtype) * behind[pixel]
+    open_ = transmittance * (1.0 - alpha) > MIN_TRANSMITTANCE
     weight = torch.where(open_, alpha * transmittance, 0.0)
-    taken = torch.zeros_like(left).index_add(0, pixel, weight)
-    return weight, left - taken
+    passed = torch.zeros_like(behind, dtype=logs.dtype).index_add(0, pixel, logs).exp()
+    return weight, behind * passed.to(behind.dtype)

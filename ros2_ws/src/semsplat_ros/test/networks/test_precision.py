@@ -63,11 +63,15 @@ def test_a_centred_layer_loses_less_than_a_rounded_one():
     assert layer(tokens).dtype is torch.float32
 
 
-def test_a_centred_layer_keeps_its_names_and_takes_new_weights_before_its_first_call():
+def test_a_centred_layer_keeps_its_names_and_takes_new_weights():
     layer, tokens = layer_and_tokens()
     set_compute_dtype(layer, torch.bfloat16)
-    layer.load_state_dict({"weight": torch.eye(32, 64), "bias": torch.zeros(32)})
-    torch.testing.assert_close(layer(tokens), tokens[..., :32], rtol=0, atol=0.03)
+    for assign in (False, True):
+        layer(tokens)
+        layer.load_state_dict(
+            {"weight": torch.eye(32, 64), "bias": torch.zeros(32)}, assign=assign
+        )
+        torch.testing.assert_close(layer(tokens), tokens[..., :32], rtol=0, atol=0.03)
     assert set(layer.state_dict()) == {"weight", "bias"}
     assert layer.weight.dtype is torch.float32
 
