@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semsplat_ros.networks.croco import CrocoConfig
+from semsplat_ros.networks.winograd import Conv3x3
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class ResidualConvUnit(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = Conv3x3(channels, channels)
+        self.conv2 = Conv3x3(channels, channels)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Same shape, float32."""
@@ -132,9 +133,7 @@ class Scratch(nn.Module):
 
     def __init__(self, config: DptConfig) -> None:
         super().__init__()
-        convs = [
-            nn.Conv2d(c, config.channels, 3, padding=1, bias=False) for c in config.level_channels
-        ]
+        convs = [Conv3x3(c, config.channels, bias=False) for c in config.level_channels]
         self.layer1_rn, self.layer2_rn, self.layer3_rn, self.layer4_rn = convs
         self.layer_rn = nn.ModuleList(convs)
         self.refinenet1 = FeatureFusionBlock(config.channels)
@@ -200,9 +199,9 @@ class RegressionDpt(DptTrunk):
         super().__init__(config)
         c = self.config
         self.head = nn.Sequential(
-            nn.Conv2d(c.channels, c.last_channels, 3, padding=1),
+            Conv3x3(c.channels, c.last_channels),
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
-            nn.Conv2d(c.last_channels, c.last_channels, 3, padding=1),
+            Conv3x3(c.last_channels, c.last_channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(c.last_channels, out_channels, 1),
         )

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from semsplat_ros.networks.dpt import DptConfig, DptTrunk, up2
 from semsplat_ros.networks.linear import Linear
+from semsplat_ros.networks.winograd import Conv3x3
 
 
 def _pixel_head(channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+        Conv3x3(channels, channels, bias=False),
         nn.Identity(),
         nn.ReLU(inplace=True),
         nn.Dropout(0.1),
