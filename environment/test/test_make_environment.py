@@ -70,10 +70,17 @@ def kinds(commands: list[str]) -> list[str]:
 
 def test_the_second_run_does_nothing(tree: Path, commands: list[str]) -> None:
     assert make_environment.main() == 0
-    assert kinds(commands) == ["venv", "pip", "pip", "pip", "build"]
+    assert kinds(commands) == ["venv", "pip", "pip", "pip", "pip", "build"]
     commands.clear()
     assert make_environment.main() == 0
     assert commands == []
+
+
+def test_what_is_compared_with_cannot_be_imported(tree: Path, commands: list[str]) -> None:
+    make_environment.main()
+    installing = [command for command in commands if "reference.txt" in command]
+    assert len(installing) == 1
+    assert f"--no-deps --require-hashes --upgrade --target {tree}/.venv/reference" in installing[0]
 
 
 def test_what_changed_is_made_again_and_no_more(tree: Path, commands: list[str]) -> None:
@@ -88,7 +95,7 @@ def test_what_changed_is_made_again_and_no_more(tree: Path, commands: list[str])
     commands.clear()
     (tree / "environment" / "core.txt").write_text("numpy==2.5.5\n")
     make_environment.main()
-    assert kinds(commands) == ["pip", "pip", "pip", "build"]
+    assert kinds(commands) == ["pip", "pip", "pip", "pip", "build"]
 
 
 def test_a_half_made_environment_is_made_anew(tree: Path, commands: list[str]) -> None:
@@ -97,7 +104,7 @@ def test_a_half_made_environment_is_made_anew(tree: Path, commands: list[str]) -
     (tree / ".venv" / "unfinished").touch()
     (tree / ".venv" / "semsplat.json").unlink()
     make_environment.main()
-    assert kinds(commands) == ["venv", "pip", "pip", "pip", "build"]
+    assert kinds(commands) == ["venv", "pip", "pip", "pip", "pip", "build"]
     assert not (tree / ".venv" / "unfinished").exists()
 
 
@@ -354,7 +361,7 @@ def test_only_telling_rows_are_shown() -> None:
 
 
 def test_pins_are_exact() -> None:
-    for name in ("core", "arrays", "ros", "build", "dev", "language", "constraints"):
+    for name in ("core", "arrays", "ros", "build", "dev", "language", "reference", "constraints"):
         path = Path(make_environment.HERE) / f"{name}.txt"
         for row in path.read_text(encoding="utf-8").splitlines():
             assert row.startswith("#") or "==" in row, f"{path.name}: {row}"

@@ -64,16 +64,16 @@ def project_gaussians(
     half = jacobian @ axes
     covariance = half @ half.transpose(1, 2)
     a, b, c = covariance[:, 0, 0] + BLUR, covariance[:, 0, 1], covariance[:, 1, 1] + BLUR
-    determinant = a * c - b * b
+    # ac - b^2 by Lagrange's identity: of a needle close to the camera, float32 would leave nothing
+    # of that difference.
+    crossed = torch.linalg.cross(half[:, 0], half[:, 1]).square().sum(1)
+    determinant = crossed + BLUR * (covariance[:, 0, 0] + covariance[:, 1, 1]) + BLUR**2
     radius = torch.ceil(EXTENT * torch.stack([a, c], -1).sqrt())
     inside = (center + radius > 0) & (center - radius < center.new_tensor([width, height]))
-    # Of a needle close to the camera rounding may leave no determinant; gsplat drops it as well.
-    # Unrounded it is never below the blur's.
-    inverse = torch.stack([c, -b, a], -1) / determinant.clamp_min(BLUR**2)[:, None]
     return Ellipses(
         center=center,
-        conic=inverse,
+        conic=torch.stack([c, -b, a], -1) / determinant[:, None],
         depth=depth,
         radius=radius,
-        visible=(depth > near) & (determinant > 0) & (inside & torch.isfinite(center)).all(1),
+        visible=(depth > near) & (inside & torch.isfinite(center)).all(1),
     )

@@ -92,8 +92,7 @@ def _fragments(
     a, b, c = ellipses.conic[gaussian].unbind(-1)
     power = -0.5 * (a * offset_x**2 + c * offset_y**2) - b * offset_x * offset_y
     alpha = (opacities[gaussian] * torch.exp(power.clamp_max(0.0))).clamp_max(MAX_ALPHA)
-    # A positive power is rounding of a needle's conic: far out it would be opaque.
-    keep = ((alpha >= MIN_ALPHA) & (power <= 0)).nonzero()[:, 0]
+    keep = (alpha >= MIN_ALPHA).nonzero()[:, 0]
     pixel, by_pixel = torch.sort((row * width + column)[keep], stable=True)
     keep = keep[by_pixel]
     return gaussian[keep], pixel, alpha[keep]
