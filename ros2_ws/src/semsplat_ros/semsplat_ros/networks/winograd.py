@@ -22,7 +22,7 @@ STRIP_TILES = 256
 MIN_CHANNELS = 192
 """On each side. With fewer the transforms take what the products save."""
 
-MIN_PIXELS = 64 * 64
+MIN_PIXELS = 40 * 40
 """Of all pictures of a batch. With fewer the transform of the weights takes it."""
 
 
