@@ -3,12 +3,12 @@
 """The PyTorch rasteriser against the source of gsplat's CUDA kernels, compiled for the CPU.
 
 The kernels' text is not changed; CUDA's words in it are given a meaning for one thread at a time
-(support/cuda_on_cpu). On the scene of test_rasterize.test_equal_to_gsplat they differ by 0.0055 in
-colour from the limits of the linearisation that an H100 showed to be wrong by 0.0055.
+(support/cuda_on_cpu). On the scene of test_rasterize.test_equal_to_gsplat the project's earlier
+limits of the linearisation differ from them by 0.0055 in colour: as they did on an H100.
 
-Not theirs: the sorting into tiles, which gsplat's PyTorch reference does here. Not seen: what a GPU
-rounds otherwise (fast mathematics), the order of its sums, and the projection for packed results,
-another kernel that calls the same functions.
+Not theirs: the sorting into tiles, which gsplat's PyTorch reference does here. Not seen: what a
+GPU rounds otherwise (fast mathematics), the order of its sums, and the projection for packed
+results, another kernel that calls the same functions.
 """
 
 import ctypes
