@@ -124,7 +124,7 @@ class LsmModel:
         start = time.perf_counter()
         images = views.images.to(self.device)
         prediction = self.network((images * 2 - 1)[None])
-        first, second = prediction.maps.first, prediction.maps.second
+        first, second = prediction.maps
         points = torch.cat([first.points, second.points])
         confident = torch.cat([first.confidence, second.confidence]) > MIN_CONFIDENCE
         return SemanticScene(
@@ -146,8 +146,8 @@ class LsmModel:
 
 def _gaussians(prediction: LsmPrediction, pixels: int) -> Gaussians:
     """The Gaussians of the only scene."""
-    maps, attributes = prediction.maps, prediction.gaussians
-    points = torch.cat([maps.first.points, maps.second.points]).flatten(0, 2)
+    (first, second), attributes = prediction
+    points = torch.cat([first.points, second.points]).flatten(0, 2)
     return Gaussians(
         means=points,
         scales=attributes.scales[0],
@@ -156,7 +156,7 @@ def _gaussians(prediction: LsmPrediction, pixels: int) -> Gaussians:
         sh=attributes.sh[0, :, :1],
         view=torch.arange(VIEWS, device=points.device).repeat_interleave(pixels),
         pixel=torch.arange(pixels, device=points.device).repeat(VIEWS),
-        confidences=torch.cat([maps.first.confidence, maps.second.confidence]).flatten(),
+        confidences=torch.cat([first.confidence, second.confidence]).flatten(),
     )
 
 

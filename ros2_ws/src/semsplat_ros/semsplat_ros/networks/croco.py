@@ -29,9 +29,6 @@ CENTRED_BLOCKS = 4
 """How many blocks of the encoder and of a decoder, from the first on, lose little to a smaller
 number format. Each of these four causes as much rounding error as the eight after them."""
 
-MLP_TOKENS = 16384
-"""An MLP takes no more tokens at a time: the hidden layer of a cloud of points would be large."""
-
 
 @dataclass(frozen=True)
 class CrocoConfig:
@@ -101,9 +98,7 @@ class Mlp(nn.Module):
 
     def forward(self, x: Float[Tensor, "*b n _"]) -> Float[Tensor, "*b n _"]:
         """Tokens in, tokens of the same or the given width out."""
-        parts = x.split(MLP_TOKENS, dim=-2)
-        done = [self.fc2(F.gelu(self.fc1(_into(part, self.fc1)))) for part in parts]
-        return done[0] if len(done) == 1 else torch.cat(done, dim=-2)
+        return self.fc2(F.gelu(self.fc1(_into(x, self.fc1))))
 
 
 class SelfAttention(nn.Module):

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from semsplat_ros.networks.croco import TINY_CROCO, CrocoConfig
 from semsplat_ros.networks.dpt import TINY_DPT, DptConfig
-from semsplat_ros.networks.dust3r import Dust3rNetwork, PairPointMaps
+from semsplat_ros.networks.dust3r import Dust3rNetwork, PointMap
+from semsplat_ros.networks.freed_memory import release_freed_memory
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg, LsegConfig
 from semsplat_ros.networks.lsm_head import LsmGaussianHead, LsmGaussians
 from semsplat_ros.networks.point_cloud import Structure, structure_of, voxelize
@@ -61,8 +62,8 @@ class LanguageFeatures(NamedTuple):
     """At half the picture size, a scene's views next to each other."""
     tokens: Float[Tensor, "s n d"]
     """8 x 8 means, both views of a scene."""
-    reduced: Float[Tensor, "s2 f h w"]
-    """Compressed, at the picture size."""
+    reduced: Float[Tensor, "s2 f hh ww"]
+    """Compressed, at half the picture size."""
 
 
 class Cloud(NamedTuple):
@@ -80,10 +81,16 @@ class Cloud(NamedTuple):
     """Largest coordinate of a centred point."""
 
 
+def enlarge(reduced: Float[Tensor, "b f hh ww"]) -> Float[Tensor, "b f h w"]:
+    """Compressed language features at the picture size."""
+    return F.interpolate(reduced, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
 class LsmPrediction(NamedTuple):
     """What LSM predicts for s pairs."""
 
-    maps: PairPointMaps
+    maps: tuple[PointMap, PointMap]
+    """Of both views, in the first one's frame."""
     gaussians: LsmGaussians
 
 
@@ -119,26 +126,24 @@ class LsmNetwork(nn.Module):
         Args:
             images: RGB in -1..1, sides multiples of 32.
         """
-        maps = self.dust3r["dust3r"](images)
-        # Without the dense features: they are large, and nothing reads them any more.
+        first, second, features = self.dust3r["dust3r"](images)
+        image_tokens = torch.cat([features.reference[0], features.others[0]], dim=1)
+        # What nothing reads any more makes place for what follows: all but the encoder's tokens
+        # here, the dense features there.
+        del features
         language_tokens, reduced = self.language(images)[1:]
-        points = torch.stack([maps.first.points, maps.second.points], dim=1)
-        image_tokens = torch.cat([maps.features.reference[0], maps.features.others[0]], dim=1)
+        points = torch.stack([first.points, second.points], dim=1)
         cloud = self.assemble(points, images)
+        release_freed_memory(images.device)
         gaussians = self.gaussians(cloud, image_tokens, language_tokens, reduced)
-        return LsmPrediction(maps, gaussians)
+        return LsmPrediction((first, second), gaussians)
 
     def language(self, images: Float[Tensor, "s 2 3 h w"]) -> LanguageFeatures:
         """Language features of both pictures, which LSeg sees in -1..1."""
         lseg = self.lseg_feature_extractor
         dense = lseg(images.flatten(0, 1))
-        return LanguageFeatures(dense, lseg.pooled_tokens(dense, VIEWS), self.reduce(dense))
-
-    def reduce(self, dense: Float[Tensor, "b d hh ww"]) -> Float[Tensor, "b f h w"]:
-        """LSeg's features compressed, twice the size."""
-        return F.interpolate(
-            self.feature_reduction(dense), scale_factor=2.0, mode="bilinear", align_corners=False
-        )
+        tokens = lseg.pooled_tokens(dense, VIEWS)
+        return LanguageFeatures(dense, tokens, self.feature_reduction(dense))
 
     def expand(self, features: Float[Tensor, "b f h w"]) -> Float[Tensor, "b d hh ww"]:
         """A picture of compressed features in LSeg's space, half the size."""
@@ -184,13 +189,14 @@ class LsmNetwork(nn.Module):
             cloud: from :meth:`assemble`.
             image_tokens: DUSt3R's encoder tokens of both views.
             language_tokens: from :meth:`language`, as `reduced`.
-            reduced: compressed language features at the picture size.
+            reduced: compressed language features at half the picture size.
         """
         features = self.point_transformer(
             cloud.features, cloud.structure, image_tokens, language_tokens
         )
+        release_freed_memory(features.device)
         scenes = len(cloud.points)
-        per_pixel = reduced.permute(0, 2, 3, 1).reshape(scenes, -1, self.config.feature_channels)
+        per_pixel = enlarge(reduced).permute(0, 2, 3, 1).reshape(scenes, -1, reduced.shape[1])
         return self.gaussian_head(
             features.unflatten(0, (scenes, -1)),
             cloud.points,

@@ -84,6 +84,6 @@ class LsmGaussianHead(nn.Module):
             scales=torch.minimum(scale.maximum(low[:, None, None]), high[:, None, None]),
             quats_wxyz=F.normalize(rotation, dim=-1, eps=1e-12),
             opacities=opacity.squeeze(-1).sigmoid(),
-            sh=torch.cat([dc, sh[..., 1:, :]], dim=-2) * sh_mask(raw.device)[:, None],
+            sh=torch.cat([dc, sh[..., 1:, :]], dim=-2).mul_(sh_mask(raw.device)[:, None]),
             features=features + language.float(),
         )

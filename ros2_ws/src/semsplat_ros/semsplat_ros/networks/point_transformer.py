@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from semsplat_ros.networks.croco import Mlp
+from semsplat_ros.networks.freed_memory import release_freed_memory
 from semsplat_ros.networks.fusion import FusionBlock
 from semsplat_ros.networks.point_cloud import PointFeatures, Structure, coarsen
 from semsplat_ros.networks.serialization import ORDERS
@@ -27,8 +28,10 @@ BATCH_NORM_EPS = 1e-3
 STEM_KERNEL = 5
 POSITION_KERNEL = 3
 
-WINDOWS_AT_A_TIME = 16
+WINDOWS_AT_A_TIME = 4
 """Queries, keys and values of so many attention windows are in memory together."""
+POINTS_AT_A_TIME = 8192
+"""The hidden layer of an MLP is in memory for so many points together."""
 
 
 class WindowRule(Enum):
@@ -113,19 +116,27 @@ class WindowAttention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(
-        self, features: Float[Tensor, "n c"], structure: Structure
+        self, features: Float[Tensor, "n c"], structure: Structure, norm: nn.Module
     ) -> Float[Tensor, "n c"]:
+        """What each point reads from its window; `norm` is applied to each point before."""
         window = self.window
         if self.rule is WindowRule.SMALLEST_SCENE:
             window = min(window, *structure.counts)
-        scenes = structure.order[self.order].split(structure.counts)
-        mixed = torch.cat([self._attend_scene(features, rows, window) for rows in scenes])
-        return self.proj(mixed[structure.inverse[self.order]])
+        mixed = torch.empty_like(features)
+        for rows in structure.order[self.order].split(structure.counts):
+            self._attend_scene(features, rows, window, norm, mixed)
+        return mixed
 
     def _attend_scene(
-        self, features: Float[Tensor, "n c"], rows: Int[Tensor, " m"], window: int
-    ) -> Float[Tensor, "m c"]:
-        """Attention of one scene's points, in the serial order of `rows`.
+        self,
+        features: Float[Tensor, "n c"],
+        rows: Int[Tensor, " m"],
+        window: int,
+        norm: nn.Module,
+        mixed: Float[Tensor, "n c"],
+    ) -> None:
+        """Attention of one scene's points, in the serial order of `rows`; its result goes into
+        these rows of `mixed`.
 
         More points than a window: the places missing in the last window are filled with the points
         at the same places of the window before; they are attended to, what they receive is
@@ -134,11 +145,11 @@ class WindowAttention(nn.Module):
         count = rows.shape[0]
         window = min(window, count)
         missing = -count % window
-        if missing:
-            before = count - window
-            rows = torch.cat([rows, rows[before : before + missing]])
-        parts = rows.split(window * WINDOWS_AT_A_TIME)
-        return torch.cat([self._attend(features[part], window) for part in parts])[:count]
+        filling = rows[count - window :][:missing]
+        for part in rows.split(window * WINDOWS_AT_A_TIME):
+            read = part if len(part) % window == 0 else torch.cat([part, filling])
+            attended = self.proj(self._attend(norm(features[read]), window))
+            mixed[part] = attended[: len(part)].to(mixed.dtype)
 
     def _attend(self, points: Float[Tensor, "p c"], window: int) -> Float[Tensor, "p c"]:
         """Attention inside whole windows of points that follow each other."""
@@ -169,15 +180,33 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(Mlp(width, config.mlp_ratio * width))
         self.drop_path = DropPath(drop_path)
 
+    def _places(self, points: PointFeatures) -> Float[Tensor, "n c"]:
+        """What the convolution knows of the points' positions."""
+        conv, linear, norm = self.cpe
+        structure = points.structure
+        place = linear(
+            conv(points.conv_input, structure.voxels, structure.neighbours(POSITION_KERNEL)).to(
+                linear.weight.dtype
+            )
+        )
+        return norm(place.to(norm.weight.dtype))
+
     def forward(self, points: PointFeatures) -> PointFeatures:
         structure = points.structure
-        conv, linear, norm = self.cpe
-        place = conv(points.conv_input, structure.voxels, structure.neighbours(POSITION_KERNEL))
-        place = norm(linear(place.to(linear.weight.dtype)).to(norm.weight.dtype))
-        x = points.features + place
-        x = x + self.drop_path(self.attn(self.norm1(x), structure))
-        x = x + self.drop_path(self.mlp(self.norm2(x)))
-        return points.with_features(x)
+        x = self._places(points).add_(points.features)
+        # Added in place to the branch, whose last layer needs its output for no gradient.
+        x = self.drop_path(self.attn(x, structure, self.norm1)).add_(x)
+        return points.with_features(self._transform(x))
+
+    def _transform(self, x: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+        """The MLP, added to what it reads."""
+        out = torch.empty_like(x)
+        for start in range(0, len(x), POINTS_AT_A_TIME):
+            part = x[start : start + POINTS_AT_A_TIME]
+            out[start : start + POINTS_AT_A_TIME] = part + self.drop_path(
+                self.mlp(self.norm2(part))
+            )
+        return out
 
 
 def _batch_norm(width: int) -> nn.BatchNorm1d:
@@ -293,8 +322,9 @@ class DecoderStage(nn.Module):
             block = Block(config, width, heads, i % len(ORDERS), drop_paths[i])
             self.add_module(f"block{i}", block)
 
-    def forward(self, coarse: PointFeatures, skip: PointFeatures) -> PointFeatures:
-        points = self.up(coarse, skip)
+    def forward(self, levels: list[PointFeatures]) -> PointFeatures:
+        """Takes the two coarsest off `levels`, so that nobody holds them longer than needed."""
+        points = self.up(levels.pop(), levels.pop())
         for i in range(self.depth):
             points = getattr(self, f"block{i}")(points)
         return points
@@ -357,27 +387,33 @@ class PointTransformer(nn.Module):
         """
         features = features.to(self.embedding.stem.norm.weight.dtype)
         points = self.embedding(PointFeatures(structure, features, features))
-        skips = []
+        levels = []
         for stage in self.enc.values():
             points = stage(points, self.shuffle_orders)
-            skips.append(points)
-        skips.pop()
-        points = self._fuse(self.decoder_block_dust, points, self.dust_feat_proj, image_tokens)
-        points = self._fuse(self.decoder_block_lseg, points, self.lseg_feat_proj, language_tokens)
+            levels.append(points)
+        del points  # The decoder frees each level as soon as it has read it.
+        self._fuse(self.decoder_block_dust, levels, self.dust_feat_proj, image_tokens)
+        self._fuse(self.decoder_block_lseg, levels, self.lseg_feat_proj, language_tokens)
         for i, stage in enumerate(self.dec.values()):
-            points = stage(points, skips.pop())
+            if i == len(self.dec) - 1:
+                release_freed_memory(features.device)
+            levels.append(stage(levels))
             if i == 0:
-                points = self._fuse(
-                    self.decoder_block_multi_scale, points, self.multi_scale_proj, language_tokens
+                self._fuse(
+                    self.decoder_block_multi_scale, levels, self.multi_scale_proj, language_tokens
                 )
-        return points.features
+        return levels.pop().features
 
     @staticmethod
     def _fuse(
-        block: FusionBlock, points: PointFeatures, projection: nn.Linear, memory: Tensor
-    ) -> PointFeatures:
+        block: FusionBlock, levels: list[PointFeatures], projection: nn.Linear, memory: Tensor
+    ) -> None:
+        """Let the points of the coarsest level read tokens."""
+        points = levels.pop()
         tokens = projection(memory.to(projection.weight.dtype)).to(points.features.dtype)
-        return points.with_features(block(points.features, points.structure.counts, tokens))
+        levels.append(
+            points.with_features(block(points.features, points.structure.counts, tokens))
+        )
 
 
 def _drop_paths(highest: float, depths: tuple[int, ...]) -> list[list[float]]:

@@ -21,11 +21,12 @@ Where every voxel holds one point, the rule is the ordinary convolution.
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 _AXIS_BITS = 17
-_ROWS_PER_CHUNK = 4096
+_ROWS_PER_CHUNK = 2048
 """Voxels looked up or gathered at a time: bounds the memory on the way, not the result."""
 
 
@@ -45,11 +46,16 @@ class Voxels:
         """True if a voxel holds more than one point."""
         return self.keys.shape[0] < self.voxel_of_point.shape[0]
 
-    def sums(self, features: Float[Tensor, "n c"]) -> Float[Tensor, "m c"]:
-        """Sum of the features of the points of each voxel, in input order on every device."""
+    def sums(self, features: Float[Tensor, "n c"]) -> Float[Tensor, "padded c"]:
+        """Sum of the features of the points of each voxel, in input order on every device; the
+        last row is zero."""
         return torch.segment_reduce(
-            features[self.points_by_voxel], "sum", lengths=self.points_in_voxel
+            features[self.points_by_voxel], "sum", lengths=F.pad(self.points_in_voxel, (0, 1))
         )
+
+    def firsts(self, features: Float[Tensor, "n c"]) -> Float[Tensor, "padded c"]:
+        """Feature of the first point of each voxel; the last row is zero."""
+        return F.pad(features[self.first_point], (0, 0, 0, 1))
 
     def neighbours(self, kernel_size: int) -> Int[Tensor, "m taps"]:
         """Index of the voxel that each tap of a kernel reads, m where that voxel is empty."""
@@ -88,15 +94,18 @@ def voxels_of(grid: Int[Tensor, "n 3"], scene: Int[Tensor, " n"]) -> Voxels:
 
 
 def _convolve(
-    features: Float[Tensor, "m c"],
+    features: Float[Tensor, "padded c"],
     neighbours: Int[Tensor, "rows taps"],
     weight: Float[Tensor, "taps c out"],
 ) -> Float[Tensor, "rows out"]:
-    """Sum over the taps of weight times the neighbour's feature, an empty neighbour being zero."""
-    padded = torch.cat([features, features.new_zeros(1, features.shape[1])])
+    """Sum over the taps of weight times the neighbour's feature; the last row is that of empty
+    ones."""
     flat_weight = weight.flatten(0, 1)
-    chunks = [padded[rows].flatten(1) @ flat_weight for rows in neighbours.split(_ROWS_PER_CHUNK)]
-    return torch.cat(chunks)
+    out = features.new_empty(len(neighbours), weight.shape[2])
+    for start in range(0, len(neighbours), _ROWS_PER_CHUNK):
+        rows = neighbours[start : start + _ROWS_PER_CHUNK]
+        out[start : start + _ROWS_PER_CHUNK] = features[rows].flatten(1) @ flat_weight
+    return out
 
 
 class SubmanifoldConv3d(nn.Module):
@@ -140,12 +149,14 @@ class SubmanifoldConv3d(nn.Module):
         weight = self.weight.flatten(1, 3).permute(1, 2, 0).to(features.dtype)
         centre = weight.shape[0] // 2
         if voxels.has_duplicates:
-            firsts = features[voxels.first_point]
-            to_first = _convolve(voxels.sums(features), neighbours[:, :centre], weight[:centre])
-            to_all = _convolve(firsts, neighbours[:, centre + 1 :], weight[centre + 1 :])
-            out = features @ weight[centre] + to_all[voxels.voxel_of_point]
-            out = out.index_add(0, voxels.first_point, to_first.to(out.dtype))
+            # Few tensors of the cloud's size at a time: each is freed before the next is made.
+            after = neighbours[:, centre + 1 :]
+            out = _convolve(voxels.firsts(features), after, weight[centre + 1 :])
+            out = out[voxels.voxel_of_point].addmm_(features, weight[centre])
+            before = neighbours[:, :centre]
+            to_first = _convolve(voxels.sums(features), before, weight[:centre])
+            out.index_add_(0, voxels.first_point, to_first)
         else:
-            by_voxel = _convolve(features[voxels.first_point], neighbours, weight)
-            out = by_voxel[voxels.voxel_of_point]
-        return out if self.bias is None else out + self.bias.to(out.dtype)
+            out = _convolve(voxels.firsts(features), neighbours, weight)
+            out = out[voxels.voxel_of_point]
+        return out if self.bias is None else out.add_(self.bias.to(out.dtype))

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from semsplat_ros.families.tensor_lists import tensor_list
-from semsplat_ros.networks.lsm import TINY_LSM, LsmNetwork
+from semsplat_ros.networks.lsm import TINY_LSM, LsmNetwork, enlarge
 from semsplat_ros.networks.lsm_head import SH_C0, SH_COEFFICIENTS, LsmGaussianHead, sh_mask
 from semsplat_ros.networks.precision import set_compute_dtype
 
@@ -44,7 +44,7 @@ def test_one_gaussian_a_pixel_of_both_views(size):
     assert (gaussians.scales > 0).all()
     assert ((gaussians.opacities >= 0) & (gaussians.opacities <= 1)).all()
     torch.testing.assert_close(gaussians.quats_wxyz.norm(dim=-1), torch.ones(1, count))
-    assert maps.first.points.shape == (1, *size, 3)
+    assert [view.points.shape for view in maps] == [(1, *size, 3)] * 2
 
 
 def test_points_and_pictures_are_merged_view_by_view():
@@ -91,7 +91,7 @@ def test_reduction_doubles_and_expansion_halves_the_size():
     net = tiny()
     dense = torch.randn(2, TINY_LSM.lseg.out_channels, 4, 6)
     with torch.no_grad():
-        reduced = net.reduce(dense)
+        reduced = enlarge(net.feature_reduction(dense))
         assert reduced.shape == (2, TINY_LSM.feature_channels, 8, 12)
         expanded = net.expand(reduced)
         assert expanded.shape == dense.shape

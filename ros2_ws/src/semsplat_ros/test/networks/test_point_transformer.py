@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from semsplat_ros.networks import point_transformer
 from semsplat_ros.networks.point_cloud import coarsen, structure_of, voxelize
 from semsplat_ros.networks.point_transformer import (
     TINY_POINT_TRANSFORMER,
@@ -133,7 +134,36 @@ def test_the_last_window_is_filled_from_the_one_before():
         for row, place, value in zip(rows, places, result, strict=True):
             if place == 8 or place == 9 or places[0] != 8:
                 expected[row] = value
-    torch.testing.assert_close(attention(features, points), attention.proj(expected))
+    torch.testing.assert_close(
+        attention(features, points, torch.nn.Identity()), attention.proj(expected)
+    )
+
+
+def test_points_in_memory_at_a_time_change_nothing(monkeypatch):
+    features, image, language = inputs(300)
+    net, seen = network(), []
+    net.dec.dec0.block0.mlp[0].fc1.register_forward_hook(
+        lambda _layer, _given, hidden: seen.append(len(hidden))
+    )
+    with torch.no_grad():
+        whole = net(features, structure(cloud(300)), image, language)
+        monkeypatch.setattr(point_transformer, "POINTS_AT_A_TIME", 70)
+        monkeypatch.setattr(point_transformer, "WINDOWS_AT_A_TIME", 2)
+        parts = net(features, structure(cloud(300)), image, language)
+    assert seen == [300, 70, 70, 70, 70, 20]
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_the_decoder_takes_the_levels_it_has_read():
+    net = network()
+    fine = structure(cloud(60))
+    middle = coarsen(fine)
+    own, below = torch.randn(60, 8), torch.randn(len(middle.coords), 8)
+    levels = [PointFeatures(fine, own, own), PointFeatures(middle, below, below)]
+    with torch.no_grad():
+        points = net.dec.dec0(levels)
+    assert levels == []
+    assert points.structure is fine
 
 
 def test_shuffling_needs_to_be_asked_for_and_changes_the_output():

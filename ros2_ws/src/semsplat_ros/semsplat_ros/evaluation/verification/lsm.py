@@ -33,6 +33,7 @@ from semsplat_ros.networks.lsm import (
     LanguageFeatures,
     LsmConfig,
     LsmNetwork,
+    enlarge,
 )
 from semsplat_ros.networks.point_cloud import structure_of, voxelize
 
@@ -78,11 +79,12 @@ def _language(
     recorder: Recorder, network: LsmNetwork, name: str, images: Float[Tensor, "1 2 3 h w"]
 ) -> LanguageFeatures:
     language = network.language(images)
+    reduced = enlarge(language.reduced)
     values = {
         "feature": language.dense,
         "token": language.tokens,
-        "reduced": language.reduced,
-        "expanded": network.expand(language.reduced),
+        "reduced": reduced,
+        "expanded": network.expand(reduced),
     }
     for value, tensor in values.items():
         recorder.compare(f"{name}/lseg/{value}", tensor, LIMIT)
