@@ -5,6 +5,7 @@
 import contextlib
 import logging
 import os
+import queue
 import signal
 import socket
 import sys
@@ -48,12 +49,41 @@ class Closable(Protocol):
         ...
 
 
+class StopRequest:
+    """An event that a signal handler may set.
+
+    ``threading.Event`` must not be set there: the handler runs in the thread that waits, between
+    any two of its instructions, and would wait for a lock which that thread holds already. A
+    ``SimpleQueue`` can be interrupted and called again. One thread may wait.
+    """
+
+    def __init__(self) -> None:
+        self._made = False
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def set(self) -> None:
+        """Ask to stop; from any thread and any signal handler."""
+        self._made = True
+        self._calls.put(None)
+
+    def is_set(self) -> bool:
+        """Whether anybody asked."""
+        return self._made
+
+    def wait(self, timeout: float) -> bool:
+        """Until somebody asks, at most `timeout` seconds; whether anybody did."""
+        if not self._made:
+            with contextlib.suppress(queue.Empty):
+                self._calls.get(timeout=timeout)
+        return self._made
+
+
 class StopSignals:
-    """SIGINT, SIGTERM and SIGHUP set an event; a second one, later than an echo of the first, ends
+    """SIGINT, SIGTERM and SIGHUP ask to stop; a second one, later than an echo of the first, ends
     at once. SIGHUP stays ignored where it is (nohup)."""
 
     def __init__(self) -> None:
-        self.stop = threading.Event()
+        self.stop = StopRequest()
         self._first = float("inf")
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
@@ -151,7 +181,7 @@ def refuse_without_network() -> None:
     )
 
 
-def _spin_until_stopped(node: Closable, stop: threading.Event) -> int:
+def _spin_until_stopped(node: Closable, stop: StopRequest) -> int:
     import rclpy
     from rclpy.executors import MultiThreadedExecutor
 
@@ -179,7 +209,7 @@ def _spin_until_stopped(node: Closable, stop: threading.Event) -> int:
     return code
 
 
-def _spin(executor, stop: threading.Event) -> None:
+def _spin(executor, stop: StopRequest) -> None:
     """Spin until the context or the executor ends; what a callback raises does not end it."""
     from rclpy.executors import ExternalShutdownException
 

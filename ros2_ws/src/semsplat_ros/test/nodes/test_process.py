@@ -1,14 +1,17 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Signals of a node's process, without a process."""
+"""Signals of a node's process, without a node."""
 
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from semsplat_ros.nodes import process
-from semsplat_ros.nodes.process import StopSignals
+from semsplat_ros.nodes.process import StopRequest, StopSignals
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -46,3 +49,43 @@ def test_nohup_is_respected():
     signals = StopSignals()
     signal.raise_signal(signal.SIGHUP)
     assert not signals.stop.is_set()
+
+
+STORM = """
+import random, signal
+from semsplat_ros.nodes.process import StopSignals
+
+signals, depth = StopSignals(), 0
+def again(*_):
+    global depth
+    if depth < 2:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 3e-5))
+    depth += 1
+    signals._first = float("inf")  # so that each one is an echo
+    signals._on_signal(signal.SIGINT, None)
+    depth -= 1
+signal.signal(signal.SIGALRM, again)
+for _ in range(50_000):
+    signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 3e-5))
+    signals.stop._made = False
+    signals.stop.wait(0.0)
+    signals.stop.set()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print("through")
+"""
+
+
+def test_signals_in_the_middle_of_each_other_and_of_the_wait_do_no_harm():
+    # A terminal and a launcher pass Ctrl-C on within microseconds.
+    done = subprocess.run(
+        [sys.executable, "-c", STORM], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "through\n"), done.stderr
+
+
+def test_a_stop_request_ends_the_wait_of_another_thread():
+    request = StopRequest()
+    assert not request.wait(0.0)
+    threading.Timer(0.05, request.set).start()
+    assert request.wait(60.0)
+    assert request.wait(60.0) and request.is_set()  # and stays
