@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semsplat_ros.networks.croco import CrocoConfig
+from semsplat_ros.networks.freed_memory import release_freed_memory
 from semsplat_ros.networks.winograd import Conv3x3
 
 
@@ -211,7 +212,10 @@ class RegressionDpt(DptTrunk):
     ) -> Float[Tensor, "b k h w"]:
         """Raw values, before any map, float32."""
         first, enlarge, *last = self.head
-        return in_strips(nn.Sequential(*last), enlarge(first(self.trunk(features, grid))))
+        path = first(self.trunk(features, grid))
+        # What follows is the largest tensor of the head.
+        release_freed_memory(path.device)
+        return in_strips(nn.Sequential(*last), enlarge(path))
 
 
 class DptHead(nn.Module):

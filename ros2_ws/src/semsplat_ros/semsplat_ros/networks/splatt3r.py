@@ -15,7 +15,6 @@ from semsplat_ros.geometry.spherical_harmonics import dc_from_colour
 from semsplat_ros.networks.croco import ViewFeatures
 from semsplat_ros.networks.dpt import DptConfig, DptHead
 from semsplat_ros.networks.dust3r import Mast3rHead, Mast3rNetwork, PointMap
-from semsplat_ros.networks.freed_memory import release_freed_memory
 
 GAUSSIAN_CHANNELS = (3, 3, 4, 3, 1)
 """Offset, scale, rotation, spherical harmonics (one coefficient a colour), opacity."""
@@ -71,7 +70,6 @@ class Splatt3rNetwork(Mast3rNetwork):
         """
         maps = super().forward(images)
         features = maps.features
-        release_freed_memory(images.device)
         raw1 = self.downstream_head1.gaussian_dpt(features.reference, features.grid)
         raw2 = self.downstream_head2.gaussian_dpt(features.others, features.grid)
         return PairGaussians(
