@@ -55,7 +55,8 @@ ARGUMENTS = [
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*ARGUMENTS, room_cameras(), perception()])
+    # The cameras last: RViz may not be installed, and nothing is to be left running then.
+    return LaunchDescription([*ARGUMENTS, perception(), room_cameras()])
 
 
 def room_cameras() -> Node:

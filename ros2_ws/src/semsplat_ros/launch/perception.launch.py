@@ -130,10 +130,10 @@ def generate_launch_description() -> LaunchDescription:
 def start(context: LaunchContext) -> list[Node]:
     """The actions, now that the arguments are known."""
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
-    nodes = [perception_node(given)]
-    if given["rviz"] == "true":
-        nodes.append(rviz_node(given))
-    return nodes
+    # RViz first: where it is not installed, launch ends here, and a node started before would
+    # be left running.
+    rviz = [rviz_node(given)] if given["rviz"] == "true" else []
+    return [*rviz, perception_node(given)]
 
 
 def perception_node(given: dict[str, str]) -> Node:

@@ -79,7 +79,9 @@ class TestLaunchedNode(unittest.TestCase):
             return answer.current_state.label == "active"
 
         self.assertTrue(wait_until(active, START_S))
-        self.assertIn(("perception_node", NAMESPACE), self.peer.node_names())
+        # Names of nodes come with a message of their own, after the services are found.
+        known = ("perception_node", NAMESPACE)
+        self.assertTrue(wait_until(lambda: known in self.peer.node_names(), START_S))
 
     def test_it_listens_to_the_topics_it_was_given_and_to_no_others(self) -> None:
         for topic in (*CAMERAS.values(), *INFOS.values()):

@@ -135,16 +135,24 @@ def test_unknown_choice_is_refused(argument):
 
 
 def test_rviz_follows_the_namespace():
-    nodes = LaunchFile(PERCEPTION).actions(rviz="true", namespace="arm")
-    rviz = nodes[1]
+    rviz, _ = LaunchFile(PERCEPTION).actions(rviz="true", namespace="arm")
     assert rviz.kwargs["executable"] == "rviz2"
     renamed = dict(rviz.kwargs["remappings"])
     assert renamed["/semsplat/points"] == "/arm/points"
     assert set(renamed) == rviz_topics(), "every topic of the configuration, and no other"
 
 
+def test_rviz_is_looked_for_before_anything_is_started():
+    # Where it is not installed launch ends, and leaves running what it has started.
+    nodes = LaunchFile(PERCEPTION).actions(rviz="true")
+    assert [node.kwargs["executable"] for node in nodes] == ["rviz2", "perception_node"]
+    includes_rviz, camera = LaunchFile(DEMO).actions()
+    assert "rviz" in dict(includes_rviz.kwargs["launch_arguments"])
+    assert camera.kwargs["executable"] == "room_cameras"
+
+
 def test_demo_starts_the_camera_and_includes_perception():
-    camera, included = LaunchFile(DEMO).actions()
+    included, camera = LaunchFile(DEMO).actions()
     assert camera.kwargs["executable"] == "room_cameras"
     types = {"seed": int, "motion": str, "rate": float, "fault.kind": str}
     (parameters,) = camera.kwargs["parameters"]
