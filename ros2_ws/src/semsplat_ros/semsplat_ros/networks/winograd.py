@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 STRIP_TILES = 128
-"""Tiles that are computed at a time: what is between the steps stays in the processor's cache. Twice
-as many are no faster, and the C library keeps twice the memory."""
+"""Tiles that are computed at a time: what is between the steps stays in the processor's cache.
+Twice as many are no faster, and the C library keeps twice the memory."""
 
 MIN_CHANNELS = 192
 """On each side. With fewer the transforms take what the products save."""
