@@ -315,6 +315,7 @@ class DecoderStage(nn.Module):
     ) -> None:
         super().__init__()
         width = config.decoder_channels[stage]
+        self.finest = stage == 0
         self.up = Unpooling(in_channels, config.encoder_channels[stage], width)
         self.depth = config.decoder_depths[stage]
         for i in range(self.depth):
@@ -324,6 +325,8 @@ class DecoderStage(nn.Module):
 
     def forward(self, levels: list[PointFeatures]) -> PointFeatures:
         """Takes the two coarsest off `levels`, so that nobody holds them longer than needed."""
+        if self.finest:
+            release_freed_memory(levels[-1].features.device)
         points = self.up(levels.pop(), levels.pop())
         for i in range(self.depth):
             points = getattr(self, f"block{i}")(points)
@@ -395,8 +398,6 @@ class PointTransformer(nn.Module):
         self._fuse(self.decoder_block_dust, levels, self.dust_feat_proj, image_tokens)
         self._fuse(self.decoder_block_lseg, levels, self.lseg_feat_proj, language_tokens)
         for i, stage in enumerate(self.dec.values()):
-            if i == len(self.dec) - 1:
-                release_freed_memory(features.device)
             levels.append(stage(levels))
             if i == 0:
                 self._fuse(

@@ -26,7 +26,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 _AXIS_BITS = 17
-_ROWS_PER_CHUNK = 2048
+_ROWS_PER_CHUNK = 1024
 """Voxels looked up or gathered at a time: bounds the memory on the way, not the result."""
 
 
