@@ -68,6 +68,7 @@ def _forked(mode: str, arguments: list[str], output: str) -> None:
         os.close(reader)
     os.dup2(out, 1)
     os.dup2(out, 2)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     run_node(mode, arguments)
 
 
