@@ -12,7 +12,7 @@ from rclpy.duration import Duration
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.time import Time
-from tf2_ros.rigid import Rigid
+from tf2_ros.rigid import IDENTITY, Rigid, normalized
 from tf2_ros.tree import FrameTree, Sample, TransformException
 
 
@@ -85,41 +85,52 @@ class Buffer:
                 self._changed.wait(left)
 
     def _lookup(self, target: str, source: str, stamp: int) -> tuple[int, Rigid]:
+        if target == source:  # of a frame that is not known too, as in tf2
+            return stamp or self._tree.newest(target), IDENTITY
         self._tree.check_known(target, "target_frame")
         self._tree.check_known(source, "source_frame")
         stamp = stamp or self._tree.latest_common(target, source)
         return stamp, self._tree.lookup(target, source, stamp)
 
     def _insert(self, message: TransformStamped, static: bool) -> None:
-        child = message.child_frame_id.lstrip("/")
-        parent = message.header.frame_id.lstrip("/")
+        child = message.child_frame_id.removeprefix("/")
+        parent = message.header.frame_id.removeprefix("/")
         t, q = message.transform.translation, message.transform.rotation
-        transform = Rigid((t.x, t.y, t.z), (q.x, q.y, q.z, q.w))
-        fault = _fault(child, parent, transform)
+        translation, rotation = (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)
+        fault = _fault(child, parent, (*translation, *rotation))
         if fault:
             get_logger("tf2_buffer").error(f"ignored a transform: {fault}")
             return
+        transform = Rigid(translation, normalized(rotation))
         sample = Sample(_nanoseconds(message.header.stamp), parent, transform)
         with self._changed:
-            self._tree.insert(child, sample, static)
+            taken = self._tree.insert(child, sample, static)
             self._changed.notify_all()
+        if not taken:
+            get_logger("tf2_buffer").warning(
+                f"ignored a transform: '{child}' at {sample.stamp / 1e9:.6f} is too old"
+            )
 
 
-def _fault(child: str, parent: str, transform: Rigid) -> str:
-    """What is wrong with a transform that would spoil the tree; empty if nothing."""
+def _fault(child: str, parent: str, numbers: tuple[float, ...]) -> str:
+    """What is wrong with a transform that would spoil the tree; empty if nothing.
+
+    `numbers` are x, y, z and the quaternion, of any length but 0.
+    """
     if not child or not parent or child == parent:
         return f"it needs two different frames, got '{parent}' and '{child}'"
-    numbers = (*transform.translation, *transform.rotation)
-    norm = math.sqrt(sum(part * part for part in transform.rotation))
-    if not all(map(math.isfinite, numbers)) or abs(norm - 1.0) > 1e-3:
-        return f"'{child}': not finite, or a quaternion that has not length 1: {numbers}"
+    length2 = sum(part * part for part in numbers[3:])
+    if any(map(math.isnan, numbers)) or not 0.0 < length2 < math.inf:
+        return f"'{child}': not a number, or a quaternion of length 0: {numbers}"
     return ""
 
 
 def _nanoseconds(time: Any) -> int:
     if hasattr(time, "nanoseconds"):
         return time.nanoseconds
-    return time.sec * 10**9 + time.nanosec
+    if hasattr(time, "sec") and hasattr(time, "nanosec"):
+        return time.sec * 10**9 + time.nanosec
+    raise TypeError("time must have sec and nanosec, or nanoseconds.")
 
 
 def _to_message(target: str, source: str, stamp: int, transform: Rigid) -> TransformStamped:
@@ -128,5 +139,5 @@ def _to_message(target: str, source: str, stamp: int, transform: Rigid) -> Trans
     message.header.stamp = Time(nanoseconds=stamp).to_msg()
     translation, rotation = message.transform.translation, message.transform.rotation
     translation.x, translation.y, translation.z = transform.translation
-    rotation.x, rotation.y, rotation.z, rotation.w = transform.rotation
+    rotation.x, rotation.y, rotation.z, rotation.w = normalized(transform.rotation)
     return message

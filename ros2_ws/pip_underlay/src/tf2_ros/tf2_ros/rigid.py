@@ -34,6 +34,18 @@ class Rigid(NamedTuple):
 IDENTITY = Rigid((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 
 
+def normalized(q: Quaternion) -> Quaternion:
+    """The unit quaternion of q's rotation; of the two that there are, the one that tf2 gives.
+
+    That is what comes of the way through the rotation matrix: its w is positive, or the largest
+    of x, y and z where the angle is 120 degrees or more. Raises ZeroDivisionError for a zero.
+    """
+    norm = math.sqrt(sum(part * part for part in q))
+    x, y, z, w = (part / norm for part in q)
+    leading = w if w * w > 0.25 else max(x, y, z, key=abs)
+    return (-x, -y, -z, -w) if leading < 0 else (x, y, z, w)
+
+
 def multiply(a: Quaternion, b: Quaternion) -> Quaternion:
     """Hamilton product: the rotation b followed by a."""
     ax, ay, az, aw = a

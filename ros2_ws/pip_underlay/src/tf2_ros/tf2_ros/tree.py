@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tree of frames: samples of each frame's transform to its parent, walks between frames."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 from tf2_ros.rigid import IDENTITY, Rigid, interpolate
+
+# A frame that has more ancestors is taken for a part of a loop, as in tf2.
+MAX_DEPTH = 1000
 
 
 class TransformException(Exception):
@@ -28,54 +31,67 @@ class InvalidArgumentException(TransformException):
     """A frame name or a transform that can never be valid."""
 
 
-@dataclass(order=True)
+@dataclass(frozen=True)
 class Sample:
     """The transform of a frame to its parent at one stamp, in nanoseconds."""
 
     stamp: int
-    parent: str = field(compare=False)
-    transform: Rigid = field(compare=False)
+    parent: str
+    transform: Rigid
 
 
 @dataclass
 class FrameHistory:
-    """What is held of one frame: samples by rising stamp; a static frame has one, for always."""
+    """What is held of one frame: samples by rising stamp; a static frame has one, for always.
+
+    Samples of the same stamp stay in the order in which they came, as in tf2.
+    """
 
     static: bool
     samples: list[Sample] = field(default_factory=list)
 
     def insert(self, sample: Sample, keep: int) -> bool:
-        """Add a sample; False if it is older than `keep` nanoseconds before the newest."""
+        """Add a sample; False if it is older than `keep` nanoseconds before the newest.
+
+        Only what was too old before goes, as in tf2: a sample outlasts the newer one that makes
+        it too old, up to the next.
+        """
         if self.static:
             self.samples = [sample]
             return True
-        if self.samples and sample.stamp < self.samples[-1].stamp - keep:
-            return False
-        place = bisect_left(self.samples, sample)
-        if place < len(self.samples) and self.samples[place].stamp == sample.stamp:
-            self.samples[place] = sample
-        else:
-            insort(self.samples, sample)
-        oldest = self.samples[-1].stamp - keep
-        while self.samples[0].stamp < oldest:
-            del self.samples[0]
+        if self.samples:
+            oldest = self.newest - keep
+            del self.samples[: bisect_left(self.samples, oldest, key=_stamp)]
+            if sample.stamp < oldest:
+                return False
+        place = bisect_right(self.samples, sample.stamp, key=_stamp)
+        if sample not in self.samples[bisect_left(self.samples, sample.stamp, key=_stamp) : place]:
+            self.samples.insert(place, sample)
         return True
 
-    def at(self, stamp: int, frame: str) -> Sample:
-        """The transform at `stamp`, interpolated. Raises ExtrapolationException outside."""
-        if self.static:
-            return self.samples[0]
-        place = bisect_left([sample.stamp for sample in self.samples], stamp)
-        if place < len(self.samples) and self.samples[place].stamp == stamp:
-            return self.samples[place]
-        if place in (0, len(self.samples)):
-            held = self.samples[min(place, len(self.samples) - 1)].stamp
-            way, end = ("past", "earliest") if place == 0 else ("future", "latest")
+    @property
+    def newest(self) -> int:
+        """The newest stamp; 0 for a static frame and for one that was cleared."""
+        return 0 if self.static or not self.samples else self.samples[-1].stamp
+
+    def at(self, stamp: int) -> Sample:
+        """The transform at `stamp`, interpolated; the newest at 0.
+
+        Raises ExtrapolationException outside of the samples.
+        """
+        if not self.samples:
             raise ExtrapolationException(
-                f"Lookup would require extrapolation into the {way}. Requested time "
-                f"{stamp / 1e9:.6f} but the {end} data is at time {held / 1e9:.6f}, "
-                f"when looking up transform of frame [{frame}]"
+                f"Lookup would require extrapolation at time {stamp / 1e9:.6f}, "
+                "but no data is in the buffer"
             )
+        first, last = self.samples[0], self.samples[-1]
+        if self.static or stamp in (0, last.stamp):
+            return last
+        if stamp == first.stamp:
+            return first
+        if not first.stamp < stamp < last.stamp:
+            raise _outside(stamp, first.stamp, last.stamp, len(self.samples))
+        place = bisect_right(self.samples, stamp, key=_stamp)
         before, after = self.samples[place - 1], self.samples[place]
         if before.parent != after.parent:
             return before
@@ -101,86 +117,119 @@ class FrameTree:
         return history.insert(sample, self.keep)
 
     def clear(self) -> None:
-        """Forget the moving frames; static ones are sent once and stay, as in tf2."""
-        self._frames = {name: held for name, held in self._frames.items() if held.static}
+        """Forget where moving frames are; static ones are sent once and stay, as in tf2."""
+        for history in self._frames.values():
+            if not history.static:
+                history.samples.clear()
 
     def check_known(self, frame: str, argument: str) -> None:
         """Raise for a name that can not be, or is not, a frame's."""
         if not frame or frame.startswith("/"):
+            fault = "start with a '/'" if frame else "be empty"
             raise InvalidArgumentException(
-                f"Invalid argument passed to lookupTransform argument {argument}: {frame!r}; "
-                "a frame name is not empty and does not start with a '/'"
+                f'Invalid argument "{frame}" passed to lookupTransform argument {argument} - '
+                f"in tf2 frame_ids cannot {fault}"
             )
         if frame not in self._frames and frame not in self._parents:
             raise LookupException(
                 f'"{frame}" passed to lookupTransform argument {argument} does not exist. '
             )
 
+    def newest(self, frame: str) -> int:
+        """The newest stamp of a frame; 0 if it is static, or not known as a child."""
+        return self._frames[frame].newest if frame in self._frames else 0
+
     def latest_common(self, target: str, source: str) -> int:
         """The newest stamp at which all transforms between two frames are held; 0 if static."""
-        ups = [self._newest_path(frame) for frame in (target, source)]
-        common = self._meeting(*([name for name, _ in up] for up in ups), target, source)
-        stamps = []
-        for up in ups:
-            for name, stamp in up:
-                if name == common:
-                    break
-                if stamp is not None:
-                    stamps.append(stamp)
-        return min(stamps, default=0)
+        up_source = self._newest_path(source, {target})
+        ancestors = [name for name, _ in up_source]
+        if target in ancestors:
+            return _earliest(up_source)
+        up_target = self._newest_path(target, {source, *ancestors})
+        end = up_target[-1][0] if up_target else target
+        if end in ancestors:
+            return _earliest(up_target + up_source[: ancestors.index(end) + 1])
+        if end == source:
+            return _earliest(up_target)
+        raise _unconnected(target, source)
 
     def lookup(self, target: str, source: str, stamp: int) -> Rigid:
         """target_from_source at a stamp. Raises Connectivity- or ExtrapolationException."""
-        ups, errors = [], []
-        for frame in (target, source):
-            path, error = self._path(frame, stamp)
-            ups.append(path)
-            errors.append(error)
-        try:
-            common = self._meeting(*([name for name, _ in up] for up in ups), target, source)
-        except ConnectivityException:
-            # Frames may only seem unconnected because a stamp on the way is not held.
-            for error in errors:
-                if error is not None:
-                    raise error from None
-            raise
-        common_from_target, common_from_source = (dict(up)[common] for up in ups)
-        return common_from_target.inverse().compose(common_from_source)
+        top, top_from_source, source_error = self._climb(source, stamp, {target})
+        if top == target:
+            return top_from_source
+        end, end_from_target, target_error = self._climb(target, stamp, {source, top})
+        if end == source:
+            return end_from_target.inverse()
+        if end == top:
+            return end_from_target.inverse().compose(top_from_source)
+        # Frames may only seem unconnected because a stamp on the way is not held.
+        error = target_error or source_error
+        if error is None:
+            raise _unconnected(target, source)
+        raise ExtrapolationException(
+            f"{error}, when looking up transform from frame [{source}] to frame [{target}]"
+        )
 
-    def _path(
-        self, frame: str, stamp: int
-    ) -> tuple[list[tuple[str, Rigid]], ExtrapolationException | None]:
-        """(ancestor, ancestor_from_frame) from the frame to its root, or as far as is held."""
-        path = [(frame, IDENTITY)]
-        while frame in self._frames:
+    def _climb(
+        self, frame: str, stamp: int, ends: set[str]
+    ) -> tuple[str, Rigid, ExtrapolationException | None]:
+        """(end, end_from_frame, why no further): to one of `ends`, the root or as far as held."""
+        start_in_frame = IDENTITY
+        for _ in range(MAX_DEPTH + 1):
+            if frame in ends or frame not in self._frames:
+                return frame, start_in_frame, None
             try:
-                sample = self._frames[frame].at(stamp, frame)
+                sample = self._frames[frame].at(stamp)
             except ExtrapolationException as error:
-                return path, error
-            path.append((sample.parent, sample.transform.compose(path[-1][1])))
+                return frame, start_in_frame, error
+            start_in_frame = sample.transform.compose(start_in_frame)
             frame = sample.parent
-            if len(path) > len(self._frames) + 1:
-                raise LookupException(f"The tf tree has a loop at frame [{frame}]")
-        return path, None
+        raise _loop(frame)
 
-    def _newest_path(self, frame: str) -> list[tuple[str, int | None]]:
-        """(ancestor, its newest stamp, None if static) from the frame to its root."""
-        path: list[tuple[str, int | None]] = []
-        while frame in self._frames:
+    def _newest_path(self, frame: str, ends: set[str]) -> list[tuple[str, int]]:
+        """(ancestor, newest stamp of the step up to it) to one of `ends` or to the root."""
+        path: list[tuple[str, int]] = []
+        while frame in self._frames and self._frames[frame].samples:
             history = self._frames[frame]
-            newest = history.samples[-1]
-            path.append((frame, None if history.static else newest.stamp))
-            frame = newest.parent
-            if len(path) > len(self._frames):
-                raise LookupException(f"The tf tree has a loop at frame [{frame}]")
-        return [*path, (frame, None)]
+            frame = history.samples[-1].parent
+            path.append((frame, history.newest))
+            if frame in ends:
+                break
+            if len(path) > MAX_DEPTH:
+                raise _loop(frame)
+        return path
 
-    @staticmethod
-    def _meeting(first: list[str], second: list[str], target: str, source: str) -> str:
-        common = next((name for name in first if name in second), None)
-        if common is None:
-            raise ConnectivityException(
-                f"Could not find a connection between '{target}' and '{source}' because they "
-                "are not part of the same tree. Tf has two or more unconnected trees."
-            )
-        return common
+
+def _stamp(sample: Sample) -> int:
+    return sample.stamp
+
+
+def _earliest(path: list[tuple[str, int]]) -> int:
+    return min((stamp for _, stamp in path if stamp), default=0)
+
+
+def _outside(stamp: int, first: int, last: int, count: int) -> ExtrapolationException:
+    if count == 1:
+        return ExtrapolationException(
+            f"Lookup would require extrapolation at time {stamp / 1e9:.6f}, "
+            f"but only time {last / 1e9:.6f} is in the buffer"
+        )
+    way, end, held = ("past", "earliest", first) if stamp < first else ("future", "latest", last)
+    return ExtrapolationException(
+        f"Lookup would require extrapolation into the {way}.  Requested time {stamp / 1e9:.6f} "
+        f"but the {end} data is at time {held / 1e9:.6f}"
+    )
+
+
+def _unconnected(target: str, source: str) -> ConnectivityException:
+    return ConnectivityException(
+        f"Could not find a connection between '{target}' and '{source}' because they "
+        "are not part of the same tree. Tf has two or more unconnected trees."
+    )
+
+
+def _loop(frame: str) -> LookupException:
+    return LookupException(
+        f"The tf tree is invalid because it contains a loop, at frame [{frame}]"
+    )
