@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from semsplat_ros.networks.compact import CompactNetwork, CompactPrediction, Matches
+from semsplat_ros.networks.compact import CompactNetwork, CompactPrediction
+from semsplat_ros.networks.view_matching import Matches
 from semsplat_ros.training.pairs import PairBatch
 from semsplat_ros.training.targets import bilinear_cells, by_view, cell_targets
 

@@ -9,7 +9,6 @@ from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays
 from semsplat_ros.networks.compact import (
     CompactConfig,
     CompactNetwork,
-    _argmax,
     network_input,
     swap_views,
 )
@@ -100,10 +99,3 @@ def test_bfloat16_is_close() -> None:
     # A cell with two equal matches may choose the other one: the mean tells, not the worst pixel.
     assert (rough.log_depth - exact.log_depth).abs().mean() < 0.01
     assert rough.log_depth.dtype == torch.float32
-
-
-@pytest.mark.parametrize("dim", [1, 2])
-def test_argmax_takes_the_first_of_equal_ones_as_torch_does(dim: int) -> None:
-    generator = torch.Generator().manual_seed(0)
-    table = torch.randint(0, 40, (2, 48, 80), generator=generator).float()
-    assert torch.equal(_argmax(table, dim), table.argmax(dim))
