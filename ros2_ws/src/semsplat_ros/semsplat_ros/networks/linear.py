@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from semsplat_ros.networks.operators import suits_fast_operators
+
 _ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
@@ -19,14 +21,9 @@ def linear(
     maker; oneDNN, which PyTorch's compiler calls for the same layer, does. It has no gradient, so
     training and everything that is not float32 on the CPU goes the usual way.
     """
-    if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or not _suits_onednn(x, weight):
+    if not (_ONEDNN and x.numel() and suits_fast_operators(x, weight)):
         return F.linear(x, weight, bias)
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-
-
-def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
-    plain = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
-    return _ONEDNN and plain and x.numel() > 0
 
 
 class Linear(nn.Linear):

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from semsplat_ros.networks.operators import suits_fast_operators
+
 STRIP_TILES = 128
 """Tiles that are computed at a time: what is between the steps stays in the processor's cache.
 Twice as many are no faster, and the C library keeps twice the memory."""
@@ -120,8 +122,7 @@ class Conv3x3(nn.Conv2d):
         return super().forward(input)
 
     def _pays(self, x: Tensor) -> bool:
-        plain = x.device.type == "cpu" and x.dtype == self.weight.dtype == torch.float32
-        if not plain or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+        if not suits_fast_operators(x, self.weight):
             return False
         pixels = x.shape[0] * x.shape[2] * x.shape[3]
         return min(self.in_channels, self.out_channels) >= MIN_CHANNELS and pixels >= MIN_PIXELS
