@@ -18,6 +18,6 @@ setup(
     zip_safe=False,
     maintainer="the semsplat authors",
     maintainer_email="semsplat@users.noreply.github.com",
-    description="Subscriber and time synchronisers, for machines without ROS.",
+    description="Time synchronisers, for machines without ROS.",
     license="Apache-2.0",
 )

@@ -18,6 +18,6 @@ setup(
     zip_safe=False,
     maintainer="the semsplat authors",
     maintainer_email="semsplat@users.noreply.github.com",
-    description="Reading and writing PointCloud2, for machines without ROS.",
+    description="Reading PointCloud2, for machines without ROS.",
     license="Apache-2.0",
 )

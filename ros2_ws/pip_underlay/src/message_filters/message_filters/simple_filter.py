@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""The base of every filter, and the filter that a subscription feeds."""
+"""The base of every filter."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,29 +22,3 @@ class SimpleFilter:
         """Pass one output on to every registered callback, in the order of registration."""
         for callback, args in list(self.callbacks.values()):
             callback(*msg, *args)
-
-
-class Subscriber(SimpleFilter):
-    """A subscription as a filter: `Subscriber(node, msg_type, topic, **create_subscription)`."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__()
-        self.node, message_type, self.topic, *more = args
-        kwargs.setdefault("qos_profile", 10)
-        self.sub = self.node.create_subscription(
-            message_type, self.topic, *more, self.callback, **kwargs
-        )
-
-    def callback(self, msg: Any) -> None:
-        """Pass a received message on."""
-        self.signalMessage(msg)
-
-    def getTopic(self) -> str:
-        """The topic as it was given."""
-        return self.topic
-
-    def __getattr__(self, key: str) -> Any:
-        # Everything else is the subscription's own; `sub` itself would recurse before it is set.
-        if key == "sub":
-            raise AttributeError(key)
-        return getattr(self.sub, key)

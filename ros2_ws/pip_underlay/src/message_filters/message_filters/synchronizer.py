@@ -14,13 +14,6 @@ from rclpy.logging import get_logger
 from rclpy.time import Time
 
 
-def _nanoseconds(stamp: Any) -> int:
-    """Nanoseconds of a stamp message or an rclpy Time. Raises ValueError for a negative one."""
-    if hasattr(stamp, "nanoseconds"):
-        return stamp.nanoseconds
-    return Time.from_msg(stamp).nanoseconds
-
-
 class TimeSynchronizer(SimpleFilter):
     """Calls back with one message of each filter in `fs` whenever all have the same stamp.
 
@@ -44,7 +37,7 @@ class TimeSynchronizer(SimpleFilter):
 
     def add(self, msg: Any, my_queue: dict[int, Any], my_queue_index: int | None = None) -> None:
         """Store a message of one input and call back with the set that it completes, if any."""
-        stamp = _nanoseconds(msg.header.stamp)
+        stamp = Time.from_msg(msg.header.stamp).nanoseconds
         with self.lock:
             self._store(my_queue, stamp, msg)
             messages = None
@@ -98,7 +91,10 @@ class ApproximateTimeSynchronizer(TimeSynchronizer):
 
     def _stamp(self, msg: Any) -> int | None:
         if hasattr(msg, "header") and hasattr(msg.header, "stamp"):
-            return _nanoseconds(msg.header.stamp)
+            stamp = msg.header.stamp
+            if not hasattr(stamp, "nanoseconds"):  # a message, no rclpy.time.Time
+                stamp = Time.from_msg(stamp)
+            return stamp.nanoseconds
         if self.allow_headerless:
             return ROSClock().now().nanoseconds
         get_logger("message_filters_approx").warning(

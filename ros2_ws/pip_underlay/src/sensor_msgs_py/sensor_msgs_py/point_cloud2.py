@@ -1,18 +1,16 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""PointCloud2 from and to NumPy, with the interface of the ROS 2 package `sensor_msgs_py`.
+"""PointCloud2 to NumPy, with the interface of the ROS 2 package `sensor_msgs_py`.
 
-Without organised clouds, in whose arrays the original takes rows for columns.
+The part that semsplat uses: reading, without the option that makes organised clouds
+two-dimensional.
 """
 
-import array
 import sys
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.lib.recfunctions import structured_to_unstructured, unstructured_to_structured
 from sensor_msgs.msg import PointCloud2, PointField
-from std_msgs.msg import Header
 
 _NUMPY_TYPE = {
     PointField.INT8: np.dtype(np.int8),
@@ -27,15 +25,22 @@ _NUMPY_TYPE = {
 
 
 def dtype_from_fields(fields: Iterable[PointField], point_step: int | None = None) -> np.dtype:
-    """The structured type of one point; a field with count > 1 becomes name_0, name_1, ..."""
+    """The structured type of one point; a field with count > 1 becomes name_0, name_1, ...
+
+    Raises:
+        AssertionError: if a field has the count 0, or two have one name.
+    """
     names: list[str] = []
     formats: list[np.dtype] = []
     offsets: list[int] = []
     for index, field in enumerate(fields):
         element = _NUMPY_TYPE[field.datatype]
         name = field.name or f"unnamed_field_{index}"
-        for place in range(max(field.count, 1)):
-            names.append(name if field.count <= 1 else f"{name}_{place}")
+        assert field.count > 0, f"field {name!r} has the count 0"
+        for place in range(field.count):
+            part = name if field.count == 1 else f"{name}_{place}"
+            assert part not in names, f"two fields are called {part!r}"
+            names.append(part)
             formats.append(element)
             offsets.append(field.offset + place * element.itemsize)
     description = {"names": names, "formats": formats, "offsets": offsets}
@@ -46,83 +51,38 @@ def dtype_from_fields(fields: Iterable[PointField], point_step: int | None = Non
 
 def read_points(
     cloud: PointCloud2,
-    field_names: list[str] | None = None,
+    field_names: Iterable[str] | None = None,
     skip_nans: bool = False,
     uvs: Iterable[int] | None = None,
 ) -> np.ndarray:
-    """The points of a cloud as a structured array [n].
+    """The points of a cloud as a structured array [n], organised or not.
 
     `field_names` selects fields, `skip_nans` leaves out points with a NaN in any of them unless
-    the cloud says that it is dense, and `uvs` selects points by their indices.
+    the cloud says that it is dense, and `uvs` selects points by their indices. In the other byte
+    order the points are a copy; the original swaps the bytes of the message itself.
+
+    Raises:
+        AssertionError: if `cloud` is no PointCloud2, lacks a field of `field_names`, or for its
+            fields as :func:`dtype_from_fields`.
     """
+    assert isinstance(cloud, PointCloud2), f"{type(cloud).__name__} is no PointCloud2"
     points = np.ndarray(
         shape=(cloud.width * cloud.height,),
         dtype=dtype_from_fields(cloud.fields, cloud.point_step),
         buffer=cloud.data,
     )
     if bool(sys.byteorder != "little") != bool(cloud.is_bigendian):
-        points = points.byteswap().view(points.dtype)
+        points = points.byteswap()
     if field_names is not None:
-        missing = [name for name in field_names if name not in (points.dtype.names or ())]
+        names = list(field_names)
+        missing = [name for name in names if name not in (points.dtype.names or ())]
         assert not missing, f"no such field in the cloud: {missing}"
-        points = points[list(field_names)]
+        points = points[names]
     if skip_nans and not cloud.is_dense:
         keep = np.ones(len(points), dtype=bool)
         for name in points.dtype.names or ():
             keep &= ~np.isnan(points[name])
         points = points[keep]
     if uvs is not None:
-        points = points[np.fromiter(uvs, int)]
+        points = points[uvs if isinstance(uvs, np.ndarray) else np.fromiter(uvs, int)]
     return points
-
-
-def read_points_numpy(
-    cloud: PointCloud2,
-    field_names: list[str] | None = None,
-    skip_nans: bool = False,
-    uvs: Iterable[int] | None = None,
-) -> np.ndarray:
-    """As read_points, as a plain array [n, fields]; the fields must have one type."""
-    points = read_points(cloud, field_names, skip_nans, uvs)
-    types = {points.dtype[name] for name in points.dtype.names or ()}
-    assert len(types) <= 1, f"the fields have several types ({types}): use read_points"
-    return structured_to_unstructured(points)
-
-
-def create_cloud(
-    header: Header,
-    fields: Iterable[PointField],
-    points: Iterable,
-    point_step: int | None = None,
-) -> PointCloud2:
-    """A cloud of `points`: a structured array, an array [n, fields] or a list of tuples."""
-    fields = list(fields)
-    dtype = dtype_from_fields(fields, point_step)
-    if not isinstance(points, np.ndarray):
-        points = np.array([tuple(point) for point in points], dtype=dtype)
-    elif points.dtype.names is None:
-        points = unstructured_to_structured(points, dtype=dtype)
-    elif points.dtype != dtype:
-        raise AssertionError(f"points have the type {points.dtype}, the fields say {dtype}")
-    data = array.array("B")
-    data.frombytes(points.tobytes())
-    return PointCloud2(
-        header=header,
-        height=1,
-        width=len(points),
-        is_dense=False,
-        is_bigendian=sys.byteorder != "little",
-        fields=fields,
-        point_step=points.dtype.itemsize,
-        row_step=points.dtype.itemsize * len(points),
-        data=data,
-    )
-
-
-def create_cloud_xyz32(header: Header, points: Iterable) -> PointCloud2:
-    """A cloud with the float32 fields x, y and z."""
-    fields = [
-        PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
-        for index, name in enumerate("xyz")
-    ]
-    return create_cloud(header, fields, points)
