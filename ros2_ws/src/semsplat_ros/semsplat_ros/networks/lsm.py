@@ -21,12 +21,9 @@ from semsplat_ros.networks.dust3r import Dust3rNetwork, PointMap
 from semsplat_ros.networks.freed_memory import release_freed_memory
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg, LsegConfig
 from semsplat_ros.networks.lsm_head import LsmGaussianHead, LsmGaussians
+from semsplat_ros.networks.point_blocks import TINY_POINT_TRANSFORMER, PointTransformerConfig
 from semsplat_ros.networks.point_cloud import Structure, structure_of, voxelize
-from semsplat_ros.networks.point_transformer import (
-    TINY_POINT_TRANSFORMER,
-    PointTransformer,
-    PointTransformerConfig,
-)
+from semsplat_ros.networks.point_transformer import PointTransformer
 
 VIEWS = 2
 VOXEL_SIZE = 0.01

@@ -30,12 +30,9 @@ from semsplat_ros.networks.dust3r import Dust3rNetwork
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
 from semsplat_ros.networks.lsm import TINY_LSM, VOXEL_SIZE, Cloud, LsmNetwork
 from semsplat_ros.networks.lsm_head import LsmGaussianHead
+from semsplat_ros.networks.point_blocks import TINY_POINT_TRANSFORMER, WindowRule
 from semsplat_ros.networks.point_cloud import structure_of, voxelize
-from semsplat_ros.networks.point_transformer import (
-    TINY_POINT_TRANSFORMER,
-    PointTransformer,
-    WindowRule,
-)
+from semsplat_ros.networks.point_transformer import PointTransformer
 from semsplat_ros.networks.spatialsplat import (
     TINY_SPLAT,
     NoPoSplatNetwork,

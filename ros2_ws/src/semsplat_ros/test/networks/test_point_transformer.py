@@ -8,17 +8,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from semsplat_ros.networks import point_transformer
-from semsplat_ros.networks.point_cloud import coarsen, structure_of, voxelize
-from semsplat_ros.networks.point_transformer import (
+from semsplat_ros.networks import point_blocks
+from semsplat_ros.networks.point_blocks import (
     TINY_POINT_TRANSFORMER,
     DropPath,
-    PointFeatures,
-    PointTransformer,
-    Unpooling,
     WindowAttention,
     WindowRule,
 )
+from semsplat_ros.networks.point_cloud import PointFeatures, coarsen, structure_of, voxelize
+from semsplat_ros.networks.point_transformer import PointTransformer, Unpooling
 from semsplat_ros.networks.precision import set_compute_dtype
 
 CONFIG = TINY_POINT_TRANSFORMER
@@ -147,8 +145,8 @@ def test_points_in_memory_at_a_time_change_nothing(monkeypatch):
     )
     with torch.no_grad():
         whole = net(features, structure(cloud(300)), image, language)
-        monkeypatch.setattr(point_transformer, "POINTS_AT_A_TIME", 70)
-        monkeypatch.setattr(point_transformer, "WINDOWS_AT_A_TIME", 2)
+        monkeypatch.setattr(point_blocks, "POINTS_AT_A_TIME", 70)
+        monkeypatch.setattr(point_blocks, "WINDOWS_AT_A_TIME", 2)
         parts = net(features, structure(cloud(300)), image, language)
     assert seen == [300, 70, 70, 70, 70, 20]
     torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)

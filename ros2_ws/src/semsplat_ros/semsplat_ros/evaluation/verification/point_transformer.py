@@ -20,12 +20,9 @@ from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_array, rule_gen
 from semsplat_ros.networks.gaussian_adapter import covariances
 from semsplat_ros.networks.lsm import VOXEL_SIZE
 from semsplat_ros.networks.lsm_head import LsmGaussianHead, LsmGaussians
+from semsplat_ros.networks.point_blocks import PointTransformerConfig, WindowRule
 from semsplat_ros.networks.point_cloud import PointFeatures, Structure, structure_of, voxelize
-from semsplat_ros.networks.point_transformer import (
-    PointTransformer,
-    PointTransformerConfig,
-    WindowRule,
-)
+from semsplat_ros.networks.point_transformer import PointTransformer
 from semsplat_ros.networks.serialization import ORDERS, depth_of, encode
 from semsplat_ros.networks.sparse_conv import SubmanifoldConv3d, voxels_of
 
