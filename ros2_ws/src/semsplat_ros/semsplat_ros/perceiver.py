@@ -92,7 +92,7 @@ class Perceiver:
             info.image_size,
             stereo_factor=info.stereo_factor,
             resampling=info.resampling,
-            portrait=info.portrait,
+            keep_shape=info.keep_shape,
             intrinsics=intrinsics,
             intrinsics_source=intrinsics_source,
             baseline=baseline,

@@ -26,7 +26,8 @@ class ModelInfo:
     """First 8 hex digits of the sha256 of its weights file, or "rule" for weights made from
     names."""
     image_size: tuple[int, int]
-    """Height and width of the network image, landscape or square."""
+    """Height and width of the network image, landscape or square; with `keep_shape` that of a 4:3
+    picture."""
     metric: bool
     """True if it was trained to predict metres."""
     licence: str
@@ -35,8 +36,9 @@ class ModelInfo:
     """How many times finer than the network image Views.stereo_images should be; 0 = not used."""
     resampling: Resampling = Resampling.AREA
     """How pictures were brought to the network's size in training."""
-    portrait: bool = False
-    """Whether portrait pictures get a network image that is portrait too, of the same sides."""
+    keep_shape: bool = False
+    """Whether the network image has the shape of the pictures; see
+    :func:`semsplat_ros.geometry.views.same_shape`."""
 
 
 @runtime_checkable

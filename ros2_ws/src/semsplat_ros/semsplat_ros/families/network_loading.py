@@ -93,7 +93,7 @@ def info_of(
     *,
     metric: bool = False,
     resampling: Resampling = Resampling.LANCZOS,
-    portrait: bool = False,
+    keep_shape: bool = False,
 ) -> ModelInfo:
     """Facts about the model of a file.
 
@@ -103,7 +103,7 @@ def info_of(
         image_size: height and width of the network image.
         metric: whether it was trained to predict metres.
         resampling: how pictures were resized in training.
-        portrait: see :class:`semsplat_ros.families.base.ModelInfo`.
+        keep_shape: see :class:`semsplat_ros.families.base.ModelInfo`.
     """
     return ModelInfo(
         name=checkpoint.system,
@@ -112,15 +112,15 @@ def info_of(
         metric=metric,
         licence=checkpoint.licence,
         resampling=resampling,
-        portrait=portrait,
+        keep_shape=keep_shape,
     )
 
 
 def rule_info(
-    name: str, image_size: tuple[int, int], *, metric: bool = False, portrait: bool = False
+    name: str, image_size: tuple[int, int], *, metric: bool = False, keep_shape: bool = False
 ) -> ModelInfo:
     """Facts about a model with weights made from names."""
-    return ModelInfo(name, "rule", image_size, metric, RULE_LICENCE, portrait=portrait)
+    return ModelInfo(name, "rule", image_size, metric, RULE_LICENCE, keep_shape=keep_shape)
 
 
 def first_beside(path: Path, names: Iterable[str]) -> Path | None:

@@ -3,6 +3,7 @@
 """DUSt3R, MASt3R, Splatt3R and GSemSplat from files, or with weights made from names."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -62,8 +63,8 @@ def load_dust3r(
         device: where to run.
         dtype: compute type of the matrices.
         sha256: hex digest the file must have, or "".
-        image_size: longer side of the network image (4:3, portrait pictures 3:4, but 224 is
-            square); 0 = 512.
+        image_size: longer side of the network image, which has the shape of the pictures, but 224
+            is square; 0 = 512.
         symmetric: see :class:`semsplat_ros.families.dust3r.Dust3rModel`.
 
     Raises:
@@ -72,7 +73,7 @@ def load_dust3r(
     """
     checkpoint = open_system(path, "dust3r", sha256)
     network = network_from(Dust3rNetwork, checkpoint, device, dtype)
-    info = info_of(checkpoint, sha256, dust3r_size(image_size), portrait=True)
+    info = info_of(checkpoint, sha256, **_picture(dust3r_size(image_size)))
     return Dust3rModel(network, info, symmetric)
 
 
@@ -88,7 +89,7 @@ def load_mast3r(
     """MASt3R from its official metric file; see :func:`load_dust3r`. Its points are metres."""
     checkpoint = open_system(path, "mast3r", sha256)
     network = network_from(Mast3rNetwork, checkpoint, device, dtype)
-    info = info_of(checkpoint, sha256, dust3r_size(image_size), metric=True, portrait=True)
+    info = info_of(checkpoint, sha256, metric=True, **_picture(dust3r_size(image_size)))
     return Dust3rModel(network, info, symmetric)
 
 
@@ -214,8 +215,8 @@ def by_rule(
     network = network_by_rule(
         lambda: networks[name](config, dpt), seed, DUST3R_RULE, torch.device(device), dtype
     )
-    turns = name in ("dust3r", "mast3r")
-    info = rule_info(name, image_size, metric=name != "dust3r", portrait=turns)
+    picture = _picture(image_size) if name in ("dust3r", "mast3r") else {"image_size": image_size}
+    info = rule_info(name, metric=name != "dust3r", **picture)
     if name == "gsemsplat":
         return GSemSplatModel(network, info, text_encoder)
     return (Splatt3rModel if name == "splatt3r" else Dust3rModel)(network, info)
@@ -232,6 +233,13 @@ def dust3r_size(side: int) -> tuple[int, int]:
     if width == SQUARE_SIDE:
         return width, width
     return max(round(0.75 * width / PATCH), 2) * PATCH, width
+
+
+def _picture(image_size: tuple[int, int]) -> dict[str, Any]:
+    """How DUSt3R's and MASt3R's pictures are loaded: square where the network image is, else whole
+    as far as patches go.
+    """
+    return {"image_size": image_size, "keep_shape": image_size[0] != image_size[1]}
 
 
 def _square(side: int) -> tuple[int, int]:

@@ -15,6 +15,8 @@ from semsplat_ros.scene import Crop, IntrinsicsSource, Views
 
 MIN_SIDE = 16
 """Pixels; a smaller picture is a mistake."""
+PATCH = 16
+"""Sides of a network image that keeps a picture's shape are multiples of it, and two at least."""
 
 
 def central_crop(height: int, width: int, network_height: int, network_width: int) -> Crop:
@@ -32,6 +34,25 @@ def central_crop(height: int, width: int, network_height: int, network_width: in
         network_height=network_height,
         network_width=network_width,
     )
+
+
+def same_shape(height: int, width: int, image_size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of a network image that shows nearly all of a picture, as DUSt3R's pictures
+    are loaded: the longer side becomes that of `image_size`, both are cut to whole patches, and of
+    a square picture only what `image_size` shows is kept.
+
+    Args:
+        height: of the picture.
+        width: of the picture.
+        image_size: height and width of the network image of a 4:3 picture, landscape.
+
+    """
+    factor = max(image_size) / max(height, width)
+    scaled = round(height * factor), round(width * factor)
+    if scaled[0] == scaled[1]:
+        return image_size
+    down, across = (max(side // PATCH, 2) * PATCH for side in scaled)
+    return down, across
 
 
 def original_picture(
@@ -54,7 +75,7 @@ def prepare_views(
     *,
     stereo_factor: int = 0,
     resampling: Resampling = Resampling.AREA,
-    portrait: bool = False,
+    keep_shape: bool = False,
     intrinsics: tuple[Float[Tensor, "3 3"] | None, ...] = (None, None),
     intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER,
     baseline: float | None = None,
@@ -69,7 +90,8 @@ def prepare_views(
         stereo_factor: how many times finer `stereo_images` are; 0 = none. They are made where a
             baseline is given.
         resampling: how pixels are combined; `stereo_images` are always made by area.
-        portrait: exchange the sides of the network image where every picture is higher than wide.
+        keep_shape: take a network image of the pictures' shape (:func:`same_shape`), of two
+            shapes what both have, instead of one of `image_size`.
         intrinsics: of the original pictures, in pixels; where only one is known it is taken for
             the others of the same size too (one rig, one make of camera), else all are estimated.
         intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are
@@ -87,8 +109,9 @@ def prepare_views(
     for picture in pictures:
         _check_picture(picture)
     height, width = image_size
-    if portrait and all(p.shape[0] > p.shape[1] for p in pictures):
-        height, width = width, height
+    if keep_shape:
+        shapes = [same_shape(p.shape[0], p.shape[1], image_size) for p in pictures]
+        height, width = (min(sides) for sides in zip(*shapes, strict=True))
     crops = tuple(central_crop(p.shape[0], p.shape[1], height, width) for p in pictures)
     if baseline is not None:
         _check_baseline(baseline, pictures)

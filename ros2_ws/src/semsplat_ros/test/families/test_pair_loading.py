@@ -44,7 +44,7 @@ def test_an_official_file_becomes_a_model(tmp_path, system, load, size, metric):
     model = load(path, CPU, torch.float32)
     assert (model.info.name, model.info.image_size) == (system, size)
     assert model.info.metric is metric
-    assert model.info.portrait is (size[0] != size[1])
+    assert model.info.keep_shape is (size[0] != size[1])
     assert model.info.resampling is Resampling.LANCZOS
     assert "non-commercial" in model.info.licence
     assert len(model.info.checksum) == 8

@@ -33,8 +33,8 @@ class Words:
         return torch.nn.functional.normalize(torch.tensor(np.array(rows)).float(), dim=1)
 
 
-def tiny(name):
-    return by_rule(name, 0, TINY_CROCO, TINY_DPT, (HEIGHT, WIDTH), Words())
+def tiny(name, size=(HEIGHT, WIDTH)):
+    return by_rule(name, 0, TINY_CROCO, TINY_DPT, size, Words())
 
 
 def views(height=HEIGHT, width=WIDTH, count=2, **changes):
@@ -66,11 +66,16 @@ def test_a_scene_with_a_gaussian_for_every_pixel(name, height, width):
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("dust3r", (48, 32)), ("mast3r", (48, 32)), ("splatt3r", (32, 48))]
+    ("name", "shape", "size"),
+    [
+        ("dust3r", (150, 100), (96, 64)),
+        ("mast3r", (90, 160), (48, 96)),
+        ("splatt3r", (150, 100), (64, 96)),
+    ],
 )
-def test_a_portrait_pair_stays_portrait_where_the_publication_keeps_it(name, size):
-    perceiver = Perceiver(tiny(name))
-    left = np.full((160, 100, 3), 40, np.uint8)
+def test_a_picture_keeps_its_shape_where_the_publication_keeps_it(name, shape, size):
+    perceiver = Perceiver(tiny(name, (64, 96)))
+    left = np.full((*shape, 3), 40, np.uint8)
     scene = perceiver.perceive(perceiver.prepare(left, left)).scene
     assert scene.image_size == size
     assert (scene.crops[0].network_height, scene.crops[0].network_width) == size

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.geometry.views import central_crop, prepare_views
+from semsplat_ros.geometry.views import central_crop, prepare_views, same_shape
 from semsplat_ros.scene import IntrinsicsSource
 
 SIDES = st.integers(16, 2000)
@@ -52,20 +52,53 @@ def test_intrinsics_follow_the_crop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("portrait", "heights", "expected"),
+    ("picture", "expected"),
     [
-        (True, (640, 640), (48, 32)),
-        (False, (640, 640), (32, 48)),
-        (True, (480, 480), (32, 48)),
-        (True, (640, 360), (32, 48)),  # one of the pictures is landscape
+        ((480, 640), (384, 512)),
+        ((640, 480), (512, 384)),
+        ((720, 1280), (288, 512)),
+        ((480, 848), (288, 512)),  # 512 x 290, two rows cut
+        ((376, 1241), (144, 512)),
+        ((600, 600), (384, 512)),  # square: 4:3
+        ((560, 600), (464, 512)),
+        ((30, 1000), (32, 512)),  # never fewer than two patches
     ],
 )
-def test_portrait_pictures_get_a_portrait_image_where_the_model_wants_it(
-    portrait: bool, heights: tuple[int, int], expected: tuple[int, int]
+def test_a_network_image_of_the_pictures_shape_shows_nearly_all_of_it(
+    picture: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert same_shape(*picture, (384, 512)) == expected
+
+
+@given(height=st.integers(64, 3000), width=st.integers(64, 3000))
+def test_less_than_a_patch_is_cut_on_each_side(height: int, width: int) -> None:
+    assume(height != width and max(height, width) < 10 * min(height, width))
+    down, across = same_shape(height, width, (384, 512))
+    factor = 512 / max(height, width)
+    if round(height * factor) == round(width * factor):
+        return
+    assert down % 16 == across % 16 == 0
+    assert max(down, across) == 512
+    assert 0 <= round(height * factor) - down < 16
+    assert 0 <= round(width * factor) - across < 16
+
+
+@pytest.mark.parametrize(
+    ("keep_shape", "heights", "expected"),
+    [
+        (True, (640, 640), (64, 48)),
+        (False, (640, 640), (48, 64)),
+        (True, (480, 480), (48, 64)),
+        (True, (270, 270), (32, 64)),
+        (True, (640, 270), (32, 48)),  # what both have
+    ],
+)
+def test_pictures_keep_their_shape_where_the_model_wants_it(
+    keep_shape: bool, heights: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     pictures = tuple(np.zeros((h, 480, 3), np.uint8) for h in heights)
     pictures[0][: heights[0] // 2] = 255
-    views = prepare_views(pictures, (32, 48), portrait=portrait, intrinsics=(K, K))
+    views = prepare_views(pictures, (48, 64), keep_shape=keep_shape, intrinsics=(K, K))
     assert views.images.shape[-2:] == expected
     crop = views.crops[0]
     assert (crop.network_height, crop.network_width) == expected
