@@ -10,6 +10,7 @@ from geometry_msgs.msg import TransformStamped
 from scipy.spatial.transform import Rotation
 from tf2_msgs.msg import TFMessage
 
+from semsplat_interfaces.msg import SceneInfo
 from semsplat_interfaces.srv import GetInstance
 from semsplat_ros.errors import ErrorCode
 from semsplat_ros.nodes.messages import to_header
@@ -186,3 +187,28 @@ def test_missing_tf2_ros_is_named_at_configure(ros_graph, monkeypatch, parameter
     assert error.code == ErrorCode.TRANSFORM_UNAVAILABLE
     assert next(iter(parameter)) in error.message
     assert "ros-jazzy-tf2-ros-py" in error.message
+
+
+def test_metres_come_from_the_transform_between_the_cameras(ros_graph):
+    """Without CameraInfo and without a baseline TF alone knows how far apart the cameras are."""
+    rig = Rig(ros_graph, FakeModel(metric=False, camera_distance=0.5)).wait_active()
+    before = rig.of_stamp("instances", rig.send())
+    assert before.info.scale_status != SceneInfo.SCALE_TF
+    between = TransformStamped(child_frame_id="right_optical")
+    between.header.frame_id = FRAME
+    between.transform.translation.x = 0.25
+    between.transform.rotation.y, between.transform.rotation.w = 0.6, 0.8  # turned inwards
+    broadcaster = tf2_ros.StaticTransformBroadcaster(rig.peer)
+    broadcaster.sendTransform(between)
+    after = wait_until(
+        lambda: (lambda m: m if m.info.scale_status == SceneInfo.SCALE_TF else None)(
+            rig.of_stamp("instances", rig.send())
+        )
+    )
+    assert after
+    factor = after.info.scale_factor
+    assert factor == pytest.approx(0.25 / 0.5)
+    for unscaled, metric in zip(before.instances, after.instances, strict=True):
+        np.testing.assert_allclose(
+            numbers(metric.centroid), np.multiply(numbers(unscaled.centroid), factor), rtol=1e-4
+        )

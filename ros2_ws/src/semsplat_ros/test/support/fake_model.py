@@ -123,6 +123,8 @@ class FakeModel:
     """Depth of every pixel, metres."""
     depth_from_brightness: bool = False
     """Depth 1 m where the picture is white, 4 m where it is black."""
+    camera_distance: float = 0.0
+    """Between the views along +x, in the scene's units, where no rectified baseline is known."""
     metric: bool = True
     stereo_factor: int = 0
     closed_set: bool = False
@@ -184,7 +186,7 @@ class FakeModel:
             raise self.raises
         images = views.images
         count, _, height, width = images.shape
-        cameras = _cameras(views)
+        cameras = _cameras(views, self.camera_distance)
         rgb = images.permute(0, 2, 3, 1).reshape(-1, 3)
         view = torch.arange(count).repeat_interleave(height * width)
         pixel = torch.arange(height * width).repeat(count)
@@ -239,15 +241,15 @@ def picture(
     return out
 
 
-def _cameras(views: Views) -> Cameras:
+def _cameras(views: Views, distance: float) -> Cameras:
     count, _, height, width = views.images.shape
     intrinsics = views.intrinsics
     if intrinsics is None:
         one = torch.tensor([[width, 0.0, width / 2], [0.0, width, height / 2], [0.0, 0.0, 1.0]])
         intrinsics = one.repeat(count, 1, 1)
     first_from_view = torch.eye(4).repeat(count, 1, 1)
-    if views.rectified_baseline is not None:
-        first_from_view[1:, 0, 3] = views.rectified_baseline
+    known = views.rectified_baseline
+    first_from_view[1:, 0, 3] = distance if known is None else known
     source = IntrinsicsSource.ESTIMATED if views.intrinsics is None else views.intrinsics_source
     return Cameras(first_from_view, intrinsics, source)
 
