@@ -179,7 +179,7 @@ class Demo:
 
     def stay(self) -> None:
         """Until Ctrl-C; answers what is typed."""
-        for line in _commands(self._domain):
+        for line in _commands(self._domain, self._to_ask_next()):
             self._say(line)
         typed = sys.stdin.isatty()
         if typed:
@@ -255,6 +255,12 @@ class Demo:
         except SemsplatError:  # the node will say what is wrong with the text
             return "chair"
 
+    def _to_ask_next(self) -> str:
+        """Something in view that was not asked for."""
+        asked = {answer.concept for answer, _ in self._answered}
+        seen = [moment for _, moment in self._answered if moment is not None]
+        return (seen[-1].surest_label(asked) if seen else None) or "table"
+
     def _tell(self, text: str) -> None:
         self._say(f"[{seconds_since_start():5.1f} s] {text}")
 
@@ -277,8 +283,8 @@ def _check_files(options: DemoOptions) -> None:
         )
 
 
-def _commands(domain: int) -> list[str]:
-    """What to try while the nodes run."""
+def _commands(domain: int, thing: str) -> list[str]:
+    """What to try while the nodes run; `thing` is what the query names."""
     lines = ["", "Both nodes run on. In another terminal:"]
     if shutil.which("ros2") is None:
         lines += ["(the command ros2 comes with an installation of ROS 2, not with its libraries)"]
@@ -289,7 +295,7 @@ def _commands(domain: int) -> list[str]:
         "    ros2 topic list",
         "    ros2 topic hz /semsplat/points",
         "    ros2 service call /semsplat/query semsplat_interfaces/srv/Query "
-        "\"{text: 'find the table'}\"",
+        f"\"{{text: 'find the {thing}'}}\"",
         "    ros2 param set /semsplat/room_cameras motion drive",
         "    ros2 topic echo --once /semsplat/status",
         "",

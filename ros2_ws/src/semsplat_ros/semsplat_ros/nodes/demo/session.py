@@ -5,6 +5,7 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,11 @@ class Moment:
     def world_from_left(self) -> np.ndarray:
         """True pose [4, 4] of the left camera in the room."""
         return matrix_of(self.messages["camera_pose"].pose)
+
+    def surest_label(self, but: Collection[str]) -> str | None:
+        """Label of the object in view that the model is surest of, but for those of `but`."""
+        found = [i for i in self.messages["instances"].instances if i.label not in {"", *but}]
+        return max(found, key=lambda i: i.label_score).label if found else None
 
     def left_from(self, frame: str) -> np.ndarray:
         """The left camera's optical frame from a message's frame, the room's or its own [4, 4]."""

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from semsplat_interfaces.msg import ErrorCode as ErrorCodeMsg
-from semsplat_interfaces.msg import NodeStatus
+from semsplat_interfaces.msg import NodeStatus, ObjectInstance, ObjectInstanceArray
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.nodes.demo.run import Demo
+from semsplat_ros.nodes.demo.run import Demo, InterruptedDemo
+from semsplat_ros.nodes.demo.session import Moment
 
 
 def is_active(status: NodeStatus | None) -> bool:
@@ -30,3 +31,28 @@ def test_a_model_that_cannot_be_loaded_ends_the_waiting(state):
     with pytest.raises(SemsplatError, match="cut off") as raised:
         is_active(NodeStatus(state=state, last_error=error, message="cut off"))
     assert raised.value.code is ErrorCode.BAD_FILE
+
+
+def commands_after(asked: list[str], in_view: dict[str, float]) -> str:
+    """What `stay` says after queries of which the last was answered from a scene."""
+    instances = [ObjectInstance(label=name, label_score=score) for name, score in in_view.items()]
+    moment = Moment({"instances": ObjectInstanceArray(instances=instances)})
+    demo, said = Demo.__new__(Demo), []
+    answers = [SimpleNamespace(concept=concept) for concept in asked]
+    demo._answered = [(answer, None) for answer in answers[:-1]] + [(answers[-1], moment)]
+    demo._domain, demo._say = 44, said.append
+    demo._pause = interrupted
+    demo.stay()
+    return "\n".join(said)
+
+
+def interrupted() -> None:
+    raise InterruptedDemo
+
+
+def test_what_to_try_names_a_thing_that_is_there_and_was_not_asked_for():
+    in_view = {"chair": 0.9, "": 1.0, "door": 0.6, "trash can": 0.8}
+    said = commands_after(["mug", "chair"], in_view)
+    assert """srv/Query "{text: 'find the trash can'}\"""" in said
+    assert "ROS_DOMAIN_ID=44" in said
+    assert "'find the table'" in commands_after(["chair"], {"chair": 0.9})
