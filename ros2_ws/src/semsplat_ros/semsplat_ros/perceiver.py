@@ -93,6 +93,7 @@ class Perceiver:
             stereo_factor=info.stereo_factor,
             resampling=info.resampling,
             keep_shape=info.keep_shape,
+            widest=info.widest,
             intrinsics=intrinsics,
             intrinsics_source=intrinsics_source,
             baseline=baseline,

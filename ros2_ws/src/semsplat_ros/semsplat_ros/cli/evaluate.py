@@ -33,11 +33,14 @@ def rooms(
     checkpoint: Annotated[str, typer.Option(help="Weights instead of the shipped ones.")] = "",
     stereo: Annotated[int, typer.Option(help="Stereo pairs a room.", min=0)] = 2,
     free: Annotated[int, typer.Option(help="Free pairs a room.", min=0)] = 1,
+    width: Annotated[
+        int, typer.Option(help="Of the pictures, which are 480 high.", min=320, max=1280)
+    ] = 640,
     min_score: Annotated[float, typer.Option(help="Threshold of a find.", min=0, max=1)] = 0.25,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
 ) -> None:
     """Find success, wrong finds, depth and segmentation on generated rooms."""
-    records = _run(seeds, stereo, free, min_score, model, checkpoint, workers)
+    records = _run(seeds, (stereo, free, width, min_score), model, checkpoint, workers)
     from semsplat_ros.evaluation.room_report import report
 
     figures = {
@@ -65,7 +68,7 @@ def calibrate(
 
     folder = model_directory() / model
     store(folder, None)
-    records = _run(seeds, 2, 1, 0.0, model, "", workers)
+    records = _run(seeds, (2, 1, 640, 0.0), model, "", workers)
     points = fit([r for r in records if r.split in ("stereo", "free")], wrong_finds)
     store(folder, points)
     for raw, calibrated in zip(points["raw"], points["calibrated"], strict=True):
@@ -93,21 +96,21 @@ def card(
 
 def _run(
     seeds: str,
-    stereo: int,
-    free: int,
-    min_score: float,
+    pairs: tuple[int, int, int, float],
     model: str,
     checkpoint: str,
     workers: int,
 ) -> list:
-    """Records of all rooms, in the order of the seeds, whatever the number of processes."""
+    """Records of all rooms, in the order of the seeds, whatever the number of processes; `pairs`
+    are stereo and free ones a room, the pictures' width and the threshold.
+    """
     first, last = _parse_seeds(seeds)
     from rich.progress import track
 
     from semsplat_ros.families.zoo import load_model
 
     load_model(model, checkpoint)  # says what is wrong here, not in every process
-    jobs = [(s, stereo, free, min_score) for s in range(first, last)]
+    jobs = [(s, *pairs) for s in range(first, last)]
     # This pool, unlike multiprocessing's, ends with an error if a process cannot start.
     with ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), _start_worker, (model, checkpoint)
@@ -139,14 +142,14 @@ def _start_worker(model: str, checkpoint: str) -> None:
     _PERCEIVER = load_perceiver(model, checkpoint=checkpoint, threads=1)
 
 
-def _work(job: tuple[int, int, int, float]) -> list:
+def _work(job: tuple[int, int, int, int, float]) -> list:
     from semsplat_ros.evaluation.room_benchmark import evaluate_pair
     from semsplat_ros.evaluation.room_pairs import room_pairs
 
-    seed, stereo, free, min_score = job
+    seed, stereo, free, width, min_score = job
     return [
         record
-        for pair in room_pairs(seed, stereo, free)
+        for pair in room_pairs(seed, stereo, free, width)
         for record in evaluate_pair(_PERCEIVER, pair, min_score)
     ]
 

@@ -77,39 +77,40 @@ class RoomPair:
         return bool((np.abs(local) <= box[3:6]).all()) or distance < NEAR_CENTER, distance
 
 
-def room_pairs(seed: int, stereo: int, free: int) -> Iterator[RoomPair]:
+def room_pairs(seed: int, stereo: int, free: int, width: int = WIDTH) -> Iterator[RoomPair]:
     """Draw pairs in one room; fewer than asked for where the room offers no good place.
 
     Args:
         seed: of the room.
         stereo: how many rectified stereo pairs.
         free: how many pairs of freely moved cameras.
+        width: of the pictures, pixels; the field of view grows with it.
     """
     room = Room(seed)
-    with RoomRenderer(room, HEIGHT, WIDTH) as renderer:
+    with RoomRenderer(room, HEIGHT, width) as renderer:
         sampler = PairSampler(renderer, np.random.default_rng([seed, EVALUATION_STREAM]))
         for kind in [True] * stereo + [False] * free:
             pair = sampler.sample(stereo=kind)
             if pair is not None:
-                yield _draw(room, renderer, pair)
+                yield _draw(room, renderer, pair, width)
 
 
-def _draw(room: Room, renderer: RoomRenderer, pair: Pair) -> RoomPair:
+def _draw(room: Room, renderer: RoomRenderer, pair: Pair, width: int) -> RoomPair:
     (left, left_fovy), (right, right_fovy) = zip(pair.world_from_camera, pair.fovy, strict=True)
     frames = (
-        renderer.geometry(left, left_fovy, HEIGHT, WIDTH),
-        renderer.geometry(right, right_fovy, HEIGHT, WIDTH),
+        renderer.geometry(left, left_fovy, HEIGHT, width),
+        renderer.geometry(right, right_fovy, HEIGHT, width),
     )
     return RoomPair(
         seed=room.seed,
         stereo=pair.stereo,
         pictures=(
-            renderer.color(left, left_fovy, HEIGHT, WIDTH),
-            renderer.color(right, right_fovy, HEIGHT, WIDTH),
+            renderer.color(left, left_fovy, HEIGHT, width),
+            renderer.color(right, right_fovy, HEIGHT, width),
         ),
         intrinsics=(
-            intrinsics_of(left_fovy, HEIGHT, WIDTH),
-            intrinsics_of(right_fovy, HEIGHT, WIDTH),
+            intrinsics_of(left_fovy, HEIGHT, width),
+            intrinsics_of(right_fovy, HEIGHT, width),
         ),
         first_from_second=pair.first_from_second,
         world_from_first=pair.world_from_camera[0],

@@ -24,7 +24,12 @@ from semsplat_ros.geometry.depth_fusion import fuse_log_depth
 from semsplat_ros.geometry.match_pose import pose_from_matches
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject
 from semsplat_ros.geometry.stereo import inverse_depth_cue
-from semsplat_ros.networks.compact import CompactNetwork, CompactPrediction, network_input
+from semsplat_ros.networks.compact import (
+    STRIDE,
+    CompactNetwork,
+    CompactPrediction,
+    network_input,
+)
 from semsplat_ros.scene import (
     Cameras,
     Gaussians,
@@ -144,12 +149,14 @@ class RoomModel:
         )
 
     def _check(self, views: Views) -> None:
-        expected = (2, 3, *self._info.image_size)
-        if tuple(views.images.shape) != expected:
+        height, least = self._info.image_size
+        widths = range(least, max(least, self._info.widest) + 1, STRIDE)
+        *pair, width = views.images.shape
+        if pair != [2, 3, height] or width not in widths:
             raise SemsplatError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"model {self._info.name} takes images of shape {expected}, "
-                f"got {tuple(views.images.shape)}; let Perceiver.prepare make them",
+                f"model {self._info.name} takes two images of {height} pixels by one of "
+                f"{[*widths]}, got {tuple(views.images.shape)}; let Perceiver.prepare make them",
             )
 
     def _run(

@@ -184,6 +184,7 @@ def _load_room(
         metric=True,
         licence=config["licence"],
         stereo_factor=STEREO_FACTOR,
+        widest=config.get("widest", 0),
     )
     dtype = choose_precision(precision, device)
     return RoomModel(network.to(device), info, language, dtype)

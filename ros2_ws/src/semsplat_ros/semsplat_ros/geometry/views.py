@@ -55,6 +55,22 @@ def same_shape(height: int, width: int, image_size: tuple[int, int]) -> tuple[in
     return down, across
 
 
+def widened(height: int, width: int, image_size: tuple[int, int], widest: int) -> tuple[int, int]:
+    """Height and width of a network image that grows with pictures that are wider than it, by
+    whole patches.
+
+    Args:
+        height: of the picture.
+        width: of the picture.
+        image_size: height and width of the network image; its height stays.
+        widest: pixels that its width grows to at most.
+
+    """
+    network_height, least = image_size
+    fitting = network_height * width // height // PATCH * PATCH
+    return network_height, max(least, min(fitting, widest))
+
+
 def original_picture(
     network_image: Shaped[np.ndarray, "h w"], crop: Crop, empty: float = 0
 ) -> Shaped[np.ndarray, "hh ww"]:
@@ -76,6 +92,7 @@ def prepare_views(
     stereo_factor: int = 0,
     resampling: Resampling = Resampling.AREA,
     keep_shape: bool = False,
+    widest: int = 0,
     intrinsics: tuple[Float[Tensor, "3 3"] | None, ...] = (None, None),
     intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER,
     baseline: float | None = None,
@@ -92,6 +109,8 @@ def prepare_views(
         resampling: how pixels are combined; `stereo_images` are always made by area.
         keep_shape: take a network image of the pictures' shape (:func:`same_shape`), of two
             shapes what both have, instead of one of `image_size`.
+        widest: pixels that the network image's width grows to at most (:func:`widened`) where
+            intrinsics and baseline are known; 0 = it does not.
         intrinsics: of the original pictures, in pixels; where only one is known it is taken for
             the others of the same size too (one rig, one make of camera), else all are estimated.
         intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are
@@ -108,14 +127,16 @@ def prepare_views(
     """
     for picture in pictures:
         _check_picture(picture)
+    if baseline is not None:
+        _check_baseline(baseline, pictures)
+    known = _complete(intrinsics, pictures)
     height, width = image_size
+    if widest and known is not None and baseline is not None:
+        height, width = widened(pictures[0].shape[0], pictures[0].shape[1], image_size, widest)
     if keep_shape:
         shapes = [same_shape(p.shape[0], p.shape[1], image_size) for p in pictures]
         height, width = (min(sides) for sides in zip(*shapes, strict=True))
     crops = tuple(central_crop(p.shape[0], p.shape[1], height, width) for p in pictures)
-    if baseline is not None:
-        _check_baseline(baseline, pictures)
-    known = _complete(intrinsics, pictures)
     stereo = None
     if stereo_factor > 0 and baseline is not None:
         stereo = _resize(pictures, crops, height * stereo_factor, width * stereo_factor)

@@ -20,6 +20,8 @@ from semsplat_ros.training.losses import SEMANTIC_TEMPERATURE, CompactLoss
 from semsplat_ros.training.pairs import PairShards
 
 IMAGE_SIZE = (128, 160)
+WIDEST = 224
+"""Of a calibrated rig's network image: 16:9. Trained on narrower ones; see the model card."""
 
 
 def room_loss(data: Path) -> CompactLoss:
@@ -59,6 +61,7 @@ def export_room(run: Path, out: Path) -> list[str]:
         "family": "room",
         "licence": "Apache-2.0",
         "image_size": list(IMAGE_SIZE),
+        "widest": WIDEST,
         "sizes": asdict(CompactConfig(**state["sizes"])),
         "class_names": list(CLASSES),
         "temperature": SEMANTIC_TEMPERATURE,

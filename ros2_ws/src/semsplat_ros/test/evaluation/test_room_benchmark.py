@@ -27,6 +27,13 @@ def test_a_stereo_and_a_free_pair(pairs: list[RoomPair]) -> None:
     assert np.allclose(pairs[0].first_from_second[:3, :3], np.eye(3), atol=1e-6)
 
 
+def test_wider_pictures_show_more_of_the_same_room(pairs: list[RoomPair]) -> None:
+    (wide,) = room_pairs(1_000_001, 1, 0, 848)
+    assert wide.pictures[0].shape == (HEIGHT, 848, 3)
+    narrow = pairs[0].frames[0].depth
+    np.testing.assert_allclose(wide.frames[0].depth[:, 104:744], narrow, rtol=1e-3)
+
+
 def test_truth_maps_follow_the_crop(pairs: list[RoomPair]) -> None:
     pair = pairs[0]
     crop = central_crop(HEIGHT, WIDTH, 128, 160)

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.geometry.views import central_crop, prepare_views, same_shape
+from semsplat_ros.geometry.views import central_crop, prepare_views, same_shape, widened
 from semsplat_ros.scene import IntrinsicsSource
 
 SIDES = st.integers(16, 2000)
@@ -107,6 +107,45 @@ def test_pictures_keep_their_shape_where_the_model_wants_it(
     upper, lower = views.images[0].unflatten(1, (2, -1)).mean(dim=(0, 2, 3))
     assert upper > 0.99 and lower < 0.01
     torch.testing.assert_close(views.intrinsics[0, 0, 0], K[0, 0] * expected[1] / crop.width)
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        ((480, 640), (128, 160)),
+        ((720, 1280), (128, 224)),
+        ((400, 640), (128, 192)),
+        ((480, 848), (128, 224)),
+        ((480, 1920), (128, 224)),  # as wide as it may be, then cut
+        ((640, 480), (128, 160)),  # portrait: cut
+    ],
+)
+def test_a_network_image_grows_with_wide_pictures(
+    picture: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert widened(*picture, (128, 160), 224) == expected
+
+
+@pytest.mark.parametrize(
+    ("intrinsics", "baseline", "width"),
+    [((K, K), 0.1, 224), ((K, K), None, 160), ((None, None), 0.1, 160)],
+)
+def test_it_grows_for_a_calibrated_rig_alone(
+    intrinsics: tuple, baseline: float | None, width: int
+) -> None:
+    picture = np.zeros((720, 1280, 3), np.uint8)
+    views = prepare_views(
+        (picture, picture),
+        (128, 160),
+        widest=224,
+        stereo_factor=2,
+        intrinsics=intrinsics,
+        baseline=baseline,
+    )
+    assert views.images.shape[-2:] == (128, width)
+    assert views.crops[0].network_width == width
+    if baseline is not None:
+        assert views.stereo_images.shape[-2:] == (256, 2 * width)
 
 
 def test_one_known_camera_serves_both_of_one_size() -> None:
