@@ -170,7 +170,8 @@ def _print(figures: dict) -> None:
         "tau_103",
         "position_error_m",
     )
-    table = Table("split", *names)
-    for split, values in {"stereo": figures, **figures["splits"]}.items():
-        table.add_row(split, *(str(values[n]) for n in names))
+    splits = {"stereo": figures, **figures["splits"]}
+    table = Table("", *splits)
+    for name in names:
+        table.add_row(name, *(str(values[name]) for values in splits.values()))
     Console().print(table)

@@ -15,7 +15,7 @@ from torch import Tensor
 SH_C0 = 0.28209479177387814
 """The constant basis function, 1 / (2 sqrt(pi))."""
 MAX_DEGREE = 3
-"""A 3DGS rasteriser reads no higher coefficients."""
+"""The rasteriser that the published systems were trained with evaluates no higher ones."""
 
 
 def dc_from_colour(colours: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
