@@ -182,7 +182,7 @@ def read_rig(
         obstacle = "P puts one camera above the other"
     if not obstacle and swapped:
         obstacle = "left and right are swapped"
-    reason = f"baseline {baseline:.4g} m from P; "
+    reason = f"{baseline:.4g} m from P; "
     reason += f"not rectified: {obstacle}" if obstacle else "rectified"
     return RigReading(baseline, not obstacle, reason, swapped, warning)
 

@@ -11,6 +11,9 @@ from semsplat_ros.scene import ObjectInstance
 
 TINT = 0.45
 """Share of the object's colour in its area."""
+FONT = (cv2.FONT_HERSHEY_SIMPLEX, 0.45)
+MARGIN = 3
+"""Pixels round a name."""
 
 
 def object_colour(instance: ObjectInstance) -> tuple[int, int, int]:
@@ -61,8 +64,10 @@ def _write_name(picture: np.ndarray, instance: ObjectInstance, view: int) -> Non
         return
     # OpenCV's fonts have ASCII only; other letters come out as "?".
     name = object_name(instance).encode("ascii", "replace").decode()
-    at = (int(roi.left) + 3, int(roi.top) + 15)
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(
-            picture, name, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA
-        )
+    (width, above), below = cv2.getTextSize(name, *FONT, 1)
+    left = max(min(int(roi.left) + 1, picture.shape[1] - width - 2 * MARGIN), 0)
+    top = max(min(int(roi.top) + 1, picture.shape[0] - above - below - 2 * MARGIN), 0)
+    plate = picture[top : top + above + below + 2 * MARGIN, left : left + width + 2 * MARGIN]
+    plate //= 4  # dark: letters are legible on any object
+    at = (left + MARGIN, top + MARGIN + above)
+    cv2.putText(picture, name, at, *FONT, (255, 255, 255), 1, cv2.LINE_AA)
