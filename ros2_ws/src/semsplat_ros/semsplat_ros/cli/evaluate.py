@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure a model.", no_args_is_help=True)
     group.callback()(lambda: None)
     group.command("rooms")(rooms)
+    group.command("chessboard")(chessboard)
     group.command("calibrate")(calibrate)
     group.command("card")(card)
     app.add_typer(group, name="evaluate")
@@ -53,6 +54,52 @@ def rooms(
     if json_path:
         json_path.write_text(json.dumps(figures, indent=2) + "\n")
     _print(figures)
+
+
+def chessboard(
+    left: Annotated[str, typer.Option(help="Left pictures, a quoted pattern: 'left*.jpg'.")],
+    right: Annotated[str, typer.Option(help="Right pictures, in the same order of names.")],
+    square: Annotated[float, typer.Option(help="Side of a square, metres.", min=1e-4)],
+    columns: Annotated[int, typer.Option(help="Inner corners in a row.", min=3)] = 9,
+    rows: Annotated[int, typer.Option(help="Inner corners in a column.", min=3)] = 6,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Name in the zoo.")] = "room",
+    checkpoint: Annotated[str, typer.Option(help="Weights instead of the shipped ones.")] = "",
+) -> None:
+    """Depth in real photographs: pairs of a stereo camera that show a chessboard."""
+    from glob import glob
+
+    from semsplat_ros.errors import SemsplatError
+    from semsplat_ros.evaluation.chessboard import Board, evaluate_chessboard, read_photographs
+    from semsplat_ros.perceiver import load_perceiver
+
+    board = Board(columns, rows, square)
+    try:
+        lefts, rights = (sorted(map(Path, glob(pattern))) for pattern in (left, right))
+        photographs, unseen = read_photographs(lefts, rights, board)
+        figures = evaluate_chessboard(
+            load_perceiver(model, checkpoint=checkpoint), photographs, board
+        )
+    except SemsplatError as error:
+        typer.echo(f"semsplat evaluate chessboard: {error.message}", err=True)
+        raise typer.Exit(2) from error
+    if json_path:
+        json_path.write_text(json.dumps(figures, indent=2) + "\n")
+    for pair in figures["pairs"]:
+        print(
+            f"{pair['name']}: board {pair['distance_m']:.2f} m away, depth wrong by "
+            f"{pair['depth_error']:.1%}, without the baseline by "
+            f"{pair['depth_error_no_baseline']:.1%}"
+        )
+    if unseen:
+        print(f"board not seen whole: {', '.join(unseen)}")
+    print(
+        f"median of {len(figures['pairs'])} pairs: {figures['depth_error']:.1%}, without the "
+        f"baseline {figures['depth_error_no_baseline']:.1%}; baseline {figures['baseline_m']} m, "
+        f"calibrated to {figures['reprojection_error_px']} pixels"
+    )
 
 
 def calibrate(

@@ -147,7 +147,8 @@ def prepare_views(
         if known is None
         else torch.stack([crop.to_network(k) for crop, k in zip(crops, known, strict=True)]),
         intrinsics_source=IntrinsicsSource.ESTIMATED if known is None else intrinsics_source,
-        rectified_baseline=baseline,
+        # NumPy's floats too: a tensor made of one would be float64.
+        rectified_baseline=None if baseline is None else float(baseline),
         stereo_images=stereo,
         stamps_ns=stamps_ns,
         frame=frame,

@@ -166,6 +166,8 @@ def test_finer_images_come_from_the_same_crop_where_a_baseline_is_known() -> Non
     shrunk = torch.nn.functional.avg_pool2d(views.stereo_images, 2)
     torch.testing.assert_close(shrunk, views.images, atol=1.5 / 255, rtol=0)
     assert views.rectified_baseline == 0.1
+    numpys = prepare_views(pictures, (32, 40), baseline=np.float64(0.1))
+    assert type(numpys.rectified_baseline) is float
     assert prepare_views(pictures, (32, 40), stereo_factor=2).stereo_images is None
 
 

@@ -1,0 +1,262 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""How well a model sees depth in real photographs: stereo pairs that show a chessboard.
+
+The pictures that a rig is calibrated with carry their own truth. OpenCV finds the board's corners,
+calibrates and rectifies the rig from them, and says how far every corner is; the model is given
+the rectified pictures and asked the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.perceiver import Perceiver
+from semsplat_ros.scene import IntrinsicsSource
+
+LEAST_PAIRS = 5
+"""Fewer do not calibrate a rig."""
+REFINEMENT = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
+
+Corners = Float[np.ndarray, "n 2"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A chessboard."""
+
+    columns: int
+    """Inner corners in a row."""
+    rows: int
+    square: float
+    """Side of a square, metres."""
+
+    def points(self) -> Float[np.ndarray, "n 3"]:
+        """Its inner corners, in its own plane."""
+        grid = np.mgrid[0 : self.columns, 0 : self.rows].T.reshape(-1, 2)
+        return np.concatenate([grid, np.zeros((len(grid), 1))], 1).astype(np.float32) * self.square
+
+    def corners(self, picture: UInt8[np.ndarray, "h w 3"]) -> Corners | None:
+        """Where they are in a picture, pixels; None if the board is not seen whole."""
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        found, at = cv2.findChessboardCorners(grey, (self.columns, self.rows))
+        if not found:
+            return None
+        return cv2.cornerSubPix(grey, at, (5, 5), (-1, -1), REFINEMENT).reshape(-1, 2)
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Pictures of both cameras in which the whole board is seen."""
+
+    names: tuple[str, ...]
+    pictures: tuple[tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]], ...]
+    corners: tuple[tuple[Corners, Corners], ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        height, width = self.pictures[0][0].shape[:2]
+        return width, height
+
+
+@dataclass(frozen=True)
+class RectifiedRig:
+    """What rectifies the pictures of a rig, and what the rectified cameras are."""
+
+    cameras: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...]
+    """Of each: matrix, distortion, rectifying rotation, projection of the rectified camera."""
+    reprojection_error: float
+    """Of the calibration, pixels."""
+
+    @property
+    def focal(self) -> float:
+        """Of both rectified cameras, pixels."""
+        return float(self.cameras[0][3][0, 0])
+
+    @property
+    def baseline(self) -> float:
+        """Metres."""
+        return float(-self.cameras[1][3][0, 3] / self.focal)
+
+    @property
+    def intrinsics(self) -> Float[torch.Tensor, "3 3"]:
+        """Of both rectified cameras; the centre of the first pixel is at 0.5."""
+        matrix = torch.from_numpy(self.cameras[0][3][:, :3]).float()
+        matrix[:2, 2] += 0.5
+        return matrix
+
+    def rectify(
+        self, pair: tuple[np.ndarray, np.ndarray], size: tuple[int, int]
+    ) -> tuple[np.ndarray, ...]:
+        """Both pictures with points on the same rows."""
+        return tuple(
+            cv2.remap(
+                picture,
+                *cv2.initUndistortRectifyMap(*camera, size, cv2.CV_32FC1),
+                cv2.INTER_LINEAR,
+            )
+            for picture, camera in zip(pair, self.cameras, strict=True)
+        )
+
+    def distances(
+        self, corners: tuple[Corners, Corners]
+    ) -> tuple[Corners, Float[np.ndarray, " n"]]:
+        """Corners in the rectified left picture and their depth, metres."""
+        left, right = (
+            cv2.undistortPoints(at[:, None], matrix, bend, R=turn, P=projection)[:, 0]
+            for at, (matrix, bend, turn, projection) in zip(corners, self.cameras, strict=True)
+        )
+        return left, self.focal * self.baseline / (left[:, 0] - right[:, 0])
+
+
+def read_photographs(
+    left: Sequence[Path], right: Sequence[Path], board: Board
+) -> tuple[Photographs, list[str]]:
+    """Pairs of files, and the names of those that do not show the whole board in both.
+
+    Raises:
+        SemsplatError: INVALID_ARGUMENT for lists of two lengths and for fewer than five pairs that
+            show the board; BAD_FILE for what is no picture, or has another size.
+    """
+    if len(left) != len(right):
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"{len(left)} left and {len(right)} right pictures given; give as many of both, in "
+            "the order of their names",
+        )
+    good: list[tuple[str, tuple, tuple]] = []
+    unseen = []
+    for paths in zip(left, right, strict=True):
+        pair = tuple(_read(path) for path in paths)
+        if good and any(p.shape != good[0][1][0].shape for p in pair):
+            raise SemsplatError(
+                ErrorCode.BAD_FILE,
+                f"{paths[0]} or {paths[1]} has another size than those before",
+            )
+        seen = tuple(board.corners(picture) for picture in pair)
+        if any(at is None for at in seen):
+            unseen.append(paths[0].name)
+        else:
+            good.append((paths[0].name, pair, seen))
+    if len(good) < LEAST_PAIRS:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"{len(good)} of {len(left)} pairs show a board of {board.columns} x {board.rows} "
+            f"inner corners in both pictures; {LEAST_PAIRS} are needed: count the inner corners "
+            "of yours",
+        )
+    return Photographs(*zip(*good, strict=True)), unseen
+
+
+def _read(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise SemsplatError(ErrorCode.BAD_FILE, f"{path} is no picture that OpenCV reads")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def calibrate(photographs: Photographs, board: Board) -> RectifiedRig:
+    """The rig that took the pictures (OpenCV's stereoCalibrate and stereoRectify)."""
+    points = [board.points()] * len(photographs.names)
+    lefts, rights = (list(side) for side in zip(*photographs.corners, strict=True))
+    # The third radial term is wild where no corner was.
+    (_, first, first_bend, _, _), (_, second, second_bend, _, _) = (
+        cv2.calibrateCamera(
+            points, at, photographs.size, np.eye(3), np.zeros(5), flags=cv2.CALIB_FIX_K3
+        )
+        for at in (lefts, rights)
+    )
+    found: Any = cv2.stereoCalibrate(
+        *(points, lefts, rights, first, first_bend, second, second_bend, photographs.size),
+        flags=cv2.CALIB_FIX_INTRINSIC,
+    )
+    error, turn, shift = found[0], found[5], found[6]
+    left, right, left_projection, right_projection, *_ = cv2.stereoRectify(
+        first, first_bend, second, second_bend, photographs.size, turn, shift
+    )
+    cameras = (
+        (first, first_bend, left, left_projection),
+        (second, second_bend, right, right_projection),
+    )
+    return RectifiedRig(cameras, float(error))
+
+
+def evaluate_chessboard(
+    perceiver: Perceiver, photographs: Photographs, board: Board
+) -> dict[str, Any]:
+    """Median relative depth error at the corners of every pair, with the baseline known and
+    withheld.
+
+    Returns:
+        ``baseline_m``, ``reprojection_error_px``, ``depth_error`` and ``depth_error_no_baseline``
+        (medians over the pairs), and ``pairs`` with ``name``, ``distance_m`` and both errors.
+
+    Raises:
+        SemsplatError: INVALID_ARGUMENT if the second camera is not to the right of the first.
+    """
+    rig = calibrate(photographs, board)
+    if rig.baseline <= 0:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"the second camera is {-rig.baseline:.3f} m to the left of the first, or above it; "
+            "the cameras stand side by side, the left one first: exchange the pictures",
+        )
+    rows = []
+    for name, pair, corners in zip(
+        photographs.names, photographs.pictures, photographs.corners, strict=True
+    ):
+        pictures = rig.rectify(pair, photographs.size)
+        at, truth = rig.distances(corners)
+        known, withheld = (
+            _error(perceiver, pictures, rig, baseline, at, truth)
+            for baseline in (rig.baseline, None)
+        )
+        rows.append(
+            {
+                "name": name,
+                "distance_m": round(float(np.median(truth)), 3),
+                "depth_error": known,
+                "depth_error_no_baseline": withheld,
+            }
+        )
+    return {
+        "baseline_m": round(rig.baseline, 4),
+        "reprojection_error_px": round(rig.reprojection_error, 3),
+        **{
+            name: round(float(np.median([row[name] for row in rows])), 4)
+            for name in ("depth_error", "depth_error_no_baseline")
+        },
+        "pairs": rows,
+    }
+
+
+def _error(
+    perceiver: Perceiver,
+    pictures: tuple[np.ndarray, ...],
+    rig: RectifiedRig,
+    baseline: float | None,
+    at: Corners,
+    truth: Float[np.ndarray, " n"],
+) -> float:
+    """Median over the corners that the network image shows."""
+    views = perceiver.prepare(
+        *pictures,
+        intrinsics=(rig.intrinsics, rig.intrinsics),
+        intrinsics_source=IntrinsicsSource.CAMERA_INFO,
+        baseline=baseline,
+    )
+    scene = perceiver.perceive(views).scene
+    crop, depth = scene.crops[0], scene.depth_map(0).cpu().numpy()
+    column = ((at[:, 0] + 0.5 - crop.left) * crop.scale_x).astype(int)
+    row = ((at[:, 1] + 0.5 - crop.top) * crop.scale_y).astype(int)
+    inside = (column >= 0) & (column < depth.shape[1]) & (row >= 0) & (row < depth.shape[0])
+    seen = depth[row[inside], column[inside]]
+    return round(float(np.median(np.abs(seen - truth[inside]) / truth[inside])), 4)
