@@ -58,7 +58,9 @@ def load_perceiver(
     if settings.model.warmup:
         _warm_up(perceiver)
     # What is loaded stays: the collector need not look through it, a tenth of a second on the
-    # worker's thread, again and again.
+    # worker's thread, again and again. What it passed over since another load in this process may
+    # have become garbage.
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     info = perceiver.model.info

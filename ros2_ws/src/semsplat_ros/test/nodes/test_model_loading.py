@@ -49,6 +49,11 @@ def test_the_collector_passes_over_what_is_loaded_until_it_is_given_back() -> No
     load_perceiver(lambda _: model, settings(True))
     assert gc.get_freeze_count() > 0
     del model
+    gc.collect()
+    assert gone() is not None
+    load_perceiver(lambda _: FakeModel(), settings(True))
+    assert gone() is None, "another load gives back what nobody refers to"
+    assert gc.get_freeze_count() > 0
     free_memory()
     assert gc.get_freeze_count() == 0
     assert gone() is None
