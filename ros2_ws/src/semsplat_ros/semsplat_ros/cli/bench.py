@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`semsplat bench`: pairs a second, milliseconds by stage, memory."""
 
-import json
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from semsplat_ros.cli.json_file import JsonFile, write_json
 
 
 class Weights(StrEnum):
@@ -50,15 +50,21 @@ def bench(
     ] = False,
     node: Annotated[bool, typer.Option(help="Also run the ROS node (shipped models).")] = True,
     seed: Annotated[int, typer.Option(help="Room that the pictures show.", min=0)] = 1_000_000,
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures here.")
-    ] = None,
+    json_path: JsonFile = None,
 ) -> None:
     """Measure speed and memory on a 640 x 480 stereo pair of a generated room."""
-    from semsplat_ros.errors import SemsplatError
+    from semsplat_ros.errors import ErrorCode, SemsplatError
     from semsplat_ros.evaluation import speed
 
     try:
+        if compare_operators and (
+            weights is Weights.SHIPPED or "fp32" not in precision.split(",")
+        ):
+            raise SemsplatError(
+                ErrorCode.INVALID_ARGUMENT,
+                "--compare-operators is for upstream systems in fp32: give --weights rule, and "
+                "fp32 among --precision",
+            )
         if weights is Weights.RULE:
             from semsplat_ros.evaluation.upstream_speed import UpstreamRun
 
@@ -70,11 +76,10 @@ def bench(
         else:
             pair = speed.in_own_process(speed.room_pair, seed)
             figures = _shipped((pair, model, checkpoint, device, threads, runs or 100), node)
+        write_json(json_path, figures)
     except SemsplatError as error:
         typer.echo(f"semsplat bench: {error.message}", err=True)
         raise typer.Exit(2) from error
-    if json_path:
-        json_path.write_text(json.dumps(figures, indent=2) + "\n")
     _print(figures)
 
 

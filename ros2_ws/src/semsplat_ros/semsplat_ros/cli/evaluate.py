@@ -5,11 +5,15 @@
 import json
 import multiprocessing
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from semsplat_ros.cli.json_file import JsonFile, write_json
 
 
 def register(app: typer.Typer) -> None:
@@ -27,9 +31,7 @@ def rooms(
     seeds: Annotated[
         str, typer.Option(help="Rooms FIRST:LAST (LAST is left out); 1000000 and up are held out.")
     ] = "1000000:1000100",
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures here.")
-    ] = None,
+    json_path: JsonFile = None,
     model: Annotated[str, typer.Option(help="Name in the zoo.")] = "room",
     checkpoint: Annotated[str, typer.Option(help="Weights instead of the shipped ones.")] = "",
     stereo: Annotated[int, typer.Option(help="Stereo pairs a room.", min=0)] = 2,
@@ -46,14 +48,15 @@ def rooms(
 
     figures = {
         "seeds": seeds,
+        "width": width,
         **report(records),
         "min_score": min_score,
         "model": f"{model} {checkpoint}".strip(),
         "command": "semsplat " + " ".join(sys.argv[1:]),
     }
-    if json_path:
-        json_path.write_text(json.dumps(figures, indent=2) + "\n")
     _print(figures)
+    with _errors_in_one_line("rooms"):
+        write_json(json_path, figures)
 
 
 def chessboard(
@@ -62,44 +65,53 @@ def chessboard(
     square: Annotated[float, typer.Option(help="Side of a square, metres.", min=1e-4)],
     columns: Annotated[int, typer.Option(help="Inner corners in a row.", min=3)] = 9,
     rows: Annotated[int, typer.Option(help="Inner corners in a column.", min=3)] = 6,
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures here.")
-    ] = None,
+    json_path: JsonFile = None,
     model: Annotated[str, typer.Option(help="Name in the zoo.")] = "room",
     checkpoint: Annotated[str, typer.Option(help="Weights instead of the shipped ones.")] = "",
 ) -> None:
     """Depth in real photographs: pairs of a stereo camera that show a chessboard."""
     from glob import glob
 
-    from semsplat_ros.errors import SemsplatError
     from semsplat_ros.evaluation.chessboard import Board, evaluate_chessboard, read_photographs
     from semsplat_ros.perceiver import load_perceiver
 
     board = Board(columns, rows, square)
-    try:
+    with _errors_in_one_line("chessboard"):
         lefts, rights = (sorted(map(Path, glob(pattern))) for pattern in (left, right))
         photographs, unseen = read_photographs(lefts, rights, board)
         figures = evaluate_chessboard(
             load_perceiver(model, checkpoint=checkpoint), photographs, board
         )
-    except SemsplatError as error:
-        typer.echo(f"semsplat evaluate chessboard: {error.message}", err=True)
-        raise typer.Exit(2) from error
-    if json_path:
-        json_path.write_text(json.dumps(figures, indent=2) + "\n")
+        write_json(json_path, figures)
+
+    def percent(error: float | None) -> str:
+        return "unknown" if error is None else f"{error:.1%}"
+
     for pair in figures["pairs"]:
         print(
             f"{pair['name']}: board {pair['distance_m']:.2f} m away, depth wrong by "
-            f"{pair['depth_error']:.1%}, without the baseline by "
-            f"{pair['depth_error_no_baseline']:.1%}"
+            f"{percent(pair['depth_error'])}, without the baseline by "
+            f"{percent(pair['depth_error_no_baseline'])}"
         )
     if unseen:
         print(f"board not seen whole: {', '.join(unseen)}")
     print(
-        f"median of {len(figures['pairs'])} pairs: {figures['depth_error']:.1%}, without the "
-        f"baseline {figures['depth_error_no_baseline']:.1%}; baseline {figures['baseline_m']} m, "
-        f"calibrated to {figures['reprojection_error_px']} pixels"
+        f"median of {len(figures['pairs'])} pairs: {percent(figures['depth_error'])}, without the "
+        f"baseline {percent(figures['depth_error_no_baseline'])}; baseline "
+        f"{figures['baseline_m']} m, calibrated to {figures['reprojection_error_px']} pixels"
     )
+
+
+@contextmanager
+def _errors_in_one_line(command: str) -> Iterator[None]:
+    """What went wrong and what to do, and status 2."""
+    from semsplat_ros.errors import SemsplatError
+
+    try:
+        yield
+    except SemsplatError as error:
+        typer.echo(f"semsplat evaluate {command}: {error.message}", err=True)
+        raise typer.Exit(2) from error
 
 
 def calibrate(

@@ -7,7 +7,7 @@ calibrates and rectifies the rig from them, and says how far every corner is; th
 the rectified pictures and asked the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,11 @@ from semsplat_ros.scene import IntrinsicsSource
 
 LEAST_PAIRS = 5
 """Fewer do not calibrate a rig."""
+LARGEST_ERROR = 1.0
+"""Of the calibration, pixels; pairs that belong together stay far below."""
 REFINEMENT = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
+
+ERRORS = ("depth_error", "depth_error_no_baseline")
 
 Corners = Float[np.ndarray, "n 2"]
 
@@ -111,8 +115,10 @@ class RectifiedRig:
     ) -> tuple[Corners, Float[np.ndarray, " n"]]:
         """Corners in the rectified left picture and their depth, metres."""
         left, right = (
-            cv2.undistortPoints(at[:, None], matrix, bend, R=turn, P=projection)[:, 0]
-            for at, (matrix, bend, turn, projection) in zip(corners, self.cameras, strict=True)
+            cv2.undistortPoints(at[:, None], matrix, distortion, R=rotation, P=projection)[:, 0]
+            for at, (matrix, distortion, rotation, projection) in zip(
+                corners, self.cameras, strict=True
+            )
         )
         return left, self.focal * self.baseline / (left[:, 0] - right[:, 0])
 
@@ -123,9 +129,11 @@ def read_photographs(
     """Pairs of files, and the names of those that do not show the whole board in both.
 
     Raises:
-        SemsplatError: INVALID_ARGUMENT for lists of two lengths and for fewer than five pairs that
-            show the board; BAD_FILE for what is no picture, or has another size.
+        SemsplatError: INVALID_ARGUMENT for no files, lists of two lengths and fewer than five
+            pairs that show the board; BAD_FILE for what is no picture, or has another size.
     """
+    if not left and not right:
+        raise SemsplatError(ErrorCode.INVALID_ARGUMENT, "no file fits these patterns")
     if len(left) != len(right):
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
@@ -136,7 +144,8 @@ def read_photographs(
     unseen = []
     for paths in zip(left, right, strict=True):
         pair = tuple(_read(path) for path in paths)
-        if good and any(p.shape != good[0][1][0].shape for p in pair):
+        first = good[0][1][0] if good else pair[0]
+        if any(picture.shape != first.shape for picture in pair):
             raise SemsplatError(
                 ErrorCode.BAD_FILE,
                 f"{paths[0]} or {paths[1]} has another size than those before",
@@ -157,7 +166,10 @@ def read_photographs(
 
 
 def _read(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:  # more pixels than OpenCV reads
+        picture = None
     if picture is None:
         raise SemsplatError(ErrorCode.BAD_FILE, f"{path} is no picture that OpenCV reads")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
@@ -168,23 +180,23 @@ def calibrate(photographs: Photographs, board: Board) -> RectifiedRig:
     points = [board.points()] * len(photographs.names)
     lefts, rights = (list(side) for side in zip(*photographs.corners, strict=True))
     # The third radial term is wild where no corner was.
-    (_, first, first_bend, _, _), (_, second, second_bend, _, _) = (
+    (_, first, first_distortion, _, _), (_, second, second_distortion, _, _) = (
         cv2.calibrateCamera(
             points, at, photographs.size, np.eye(3), np.zeros(5), flags=cv2.CALIB_FIX_K3
         )
         for at in (lefts, rights)
     )
+    single = (first, first_distortion, second, second_distortion)
     found: Any = cv2.stereoCalibrate(
-        *(points, lefts, rights, first, first_bend, second, second_bend, photographs.size),
-        flags=cv2.CALIB_FIX_INTRINSIC,
+        *(points, lefts, rights, *single, photographs.size), flags=cv2.CALIB_FIX_INTRINSIC
     )
-    error, turn, shift = found[0], found[5], found[6]
+    error, rotation, translation = found[0], found[5], found[6]
     left, right, left_projection, right_projection, *_ = cv2.stereoRectify(
-        first, first_bend, second, second_bend, photographs.size, turn, shift
+        *single, photographs.size, rotation, translation
     )
     cameras = (
-        (first, first_bend, left, left_projection),
-        (second, second_bend, right, right_projection),
+        (first, first_distortion, left, left_projection),
+        (second, second_distortion, right, right_projection),
     )
     return RectifiedRig(cameras, float(error))
 
@@ -197,10 +209,12 @@ def evaluate_chessboard(
 
     Returns:
         ``baseline_m``, ``reprojection_error_px``, ``depth_error`` and ``depth_error_no_baseline``
-        (medians over the pairs), and ``pairs`` with ``name``, ``distance_m`` and both errors.
+        (medians over the pairs; None where nothing is known in metres), and ``pairs`` with
+        ``name``, ``distance_m`` and both errors.
 
     Raises:
-        SemsplatError: INVALID_ARGUMENT if the second camera is not to the right of the first.
+        SemsplatError: INVALID_ARGUMENT if the second camera is not to the right of the first, or
+            if the pairs do not make one rig.
     """
     rig = calibrate(photographs, board)
     if rig.baseline <= 0:
@@ -208,6 +222,12 @@ def evaluate_chessboard(
             ErrorCode.INVALID_ARGUMENT,
             f"the second camera is {-rig.baseline:.3f} m to the left of the first, or above it; "
             "the cameras stand side by side, the left one first: exchange the pictures",
+        )
+    if not rig.reprojection_error <= LARGEST_ERROR:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"corners differ from the calibrated rig by {rig.reprojection_error:.1f} pixels, more "
+            f"than {LARGEST_ERROR:g}: are the pairs in order, and is the board never upside down?",
         )
     rows = []
     for name, pair, corners in zip(
@@ -223,17 +243,13 @@ def evaluate_chessboard(
             {
                 "name": name,
                 "distance_m": round(float(np.median(truth)), 3),
-                "depth_error": known,
-                "depth_error_no_baseline": withheld,
+                **dict(zip(ERRORS, (known, withheld), strict=True)),
             }
         )
     return {
         "baseline_m": round(rig.baseline, 4),
         "reprojection_error_px": round(rig.reprojection_error, 3),
-        **{
-            name: round(float(np.median([row[name] for row in rows])), 4)
-            for name in ("depth_error", "depth_error_no_baseline")
-        },
+        **{name: _median([row[name] for row in rows]) for name in ERRORS},
         "pairs": rows,
     }
 
@@ -245,8 +261,10 @@ def _error(
     baseline: float | None,
     at: Corners,
     truth: Float[np.ndarray, " n"],
-) -> float:
-    """Median over the corners that the network image shows."""
+) -> float | None:
+    """Median over the corners that the network image shows; None where there are none, and for
+    depth that is not in metres.
+    """
     views = perceiver.prepare(
         *pictures,
         intrinsics=(rig.intrinsics, rig.intrinsics),
@@ -254,9 +272,17 @@ def _error(
         baseline=baseline,
     )
     scene = perceiver.perceive(views).scene
+    if not scene.scale.is_metric:
+        return None
     crop, depth = scene.crops[0], scene.depth_map(0).cpu().numpy()
-    column = ((at[:, 0] + 0.5 - crop.left) * crop.scale_x).astype(int)
-    row = ((at[:, 1] + 0.5 - crop.top) * crop.scale_y).astype(int)
+    column = np.floor((at[:, 0] + 0.5 - crop.left) * crop.scale_x).astype(int)
+    row = np.floor((at[:, 1] + 0.5 - crop.top) * crop.scale_y).astype(int)
     inside = (column >= 0) & (column < depth.shape[1]) & (row >= 0) & (row < depth.shape[0])
     seen = depth[row[inside], column[inside]]
-    return round(float(np.median(np.abs(seen - truth[inside]) / truth[inside])), 4)
+    return _median(np.abs(seen - truth[inside]) / truth[inside])
+
+
+def _median(values: Iterable) -> float | None:
+    """Of those that are numbers; None without any."""
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    return round(float(np.median(known)), 4) if known else None

@@ -36,7 +36,7 @@ Its full configuration is in `config.yaml`. Scores are calibrated on rooms $cali
 
 ## Quality
 
-$pairs_measured pairs of rooms $seeds, never trained on, with other textures, 640x480:
+$pairs_measured pairs of rooms $seeds, never trained on, with other textures, ${picture_width}x480:
 
 ```
 $command
@@ -96,6 +96,7 @@ def render(facts: dict, figures: dict) -> str:
     return CARD.substitute(
         **facts,
         seeds=figures["seeds"],
+        picture_width=figures["width"],
         command=figures["command"],
         min_score=figures["min_score"],
         pairs_measured=figures["pairs"] + figures["splits"]["free"]["pairs"],

@@ -39,9 +39,9 @@ class ModelInfo:
     keep_shape: bool = False
     """Whether the network image has the shape of the pictures; see
     :func:`semsplat_ros.geometry.views.same_shape`."""
-    widest: int = 0
-    """Pixels that the network image of a calibrated rig grows to at most with wide pictures; 0 =
-    not at all. See :func:`semsplat_ros.geometry.views.widened`."""
+    max_width: int = 0
+    """Pixels that the network image of a rectified, calibrated rig grows to at most with wide
+    pictures; 0 = not at all. See :func:`semsplat_ros.geometry.views.widened`."""
 
 
 @runtime_checkable

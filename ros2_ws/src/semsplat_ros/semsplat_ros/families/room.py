@@ -150,7 +150,7 @@ class RoomModel:
 
     def _check(self, views: Views) -> None:
         height, least = self._info.image_size
-        widths = range(least, max(least, self._info.widest) + 1, STRIDE)
+        widths = range(least, max(least, self._info.max_width) + 1, STRIDE)
         *pair, width = views.images.shape
         if pair != [2, 3, height] or width not in widths:
             raise SemsplatError(

@@ -100,7 +100,7 @@ def load_model(
     if image_size:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"model '{name}' has one image size; leave model.image_size 0",
+            f"model '{name}' has its own image sizes; leave model.image_size 0",
         )
     folder = model_directory() / name
     weights = Path(checkpoint).expanduser() if checkpoint else folder / "model.safetensors"
@@ -173,9 +173,10 @@ def _load_room(
         else None,
     )
     height, width = config["image_size"]
-    if height % STRIDE or width % STRIDE:
+    max_width = config.get("max_width", 0)
+    if height % STRIDE or width % STRIDE or max_width % STRIDE:
         raise SemsplatError(
-            ErrorCode.BAD_FILE, f"{config_path}: image_size must be multiples of 16"
+            ErrorCode.BAD_FILE, f"{config_path}: image_size and max_width must be multiples of 16"
         )
     info = ModelInfo(
         name=name,
@@ -184,7 +185,7 @@ def _load_room(
         metric=True,
         licence=config["licence"],
         stereo_factor=STEREO_FACTOR,
-        widest=config.get("widest", 0),
+        max_width=max_width,
     )
     dtype = choose_precision(precision, device)
     return RoomModel(network.to(device), info, language, dtype)

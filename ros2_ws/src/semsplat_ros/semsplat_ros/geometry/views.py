@@ -55,7 +55,9 @@ def same_shape(height: int, width: int, image_size: tuple[int, int]) -> tuple[in
     return down, across
 
 
-def widened(height: int, width: int, image_size: tuple[int, int], widest: int) -> tuple[int, int]:
+def widened(
+    height: int, width: int, image_size: tuple[int, int], max_width: int
+) -> tuple[int, int]:
     """Height and width of a network image that grows with pictures that are wider than it, by
     whole patches.
 
@@ -63,12 +65,12 @@ def widened(height: int, width: int, image_size: tuple[int, int], widest: int) -
         height: of the picture.
         width: of the picture.
         image_size: height and width of the network image; its height stays.
-        widest: pixels that its width grows to at most.
+        max_width: pixels that its width grows to at most.
 
     """
     network_height, least = image_size
     fitting = network_height * width // height // PATCH * PATCH
-    return network_height, max(least, min(fitting, widest))
+    return network_height, max(least, min(fitting, max_width))
 
 
 def original_picture(
@@ -92,8 +94,8 @@ def prepare_views(
     stereo_factor: int = 0,
     resampling: Resampling = Resampling.AREA,
     keep_shape: bool = False,
-    widest: int = 0,
-    intrinsics: tuple[Float[Tensor, "3 3"] | None, ...] = (None, None),
+    max_width: int = 0,
+    intrinsics: tuple[Tensor | np.ndarray | None, ...] = (None, None),
     intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER,
     baseline: float | None = None,
     stamps_ns: tuple[int, ...] = (),
@@ -109,10 +111,11 @@ def prepare_views(
         resampling: how pixels are combined; `stereo_images` are always made by area.
         keep_shape: take a network image of the pictures' shape (:func:`same_shape`), of two
             shapes what both have, instead of one of `image_size`.
-        widest: pixels that the network image's width grows to at most (:func:`widened`) where
-            intrinsics and baseline are known; 0 = it does not.
-        intrinsics: of the original pictures, in pixels; where only one is known it is taken for
-            the others of the same size too (one rig, one make of camera), else all are estimated.
+        max_width: pixels that the network image's width grows to at most (:func:`widened`) where
+            the pair is rectified and intrinsics and baseline are known; 0 = it does not.
+        intrinsics: [3, 3] of the original pictures, in pixels; where only one is known it is taken
+            for the others of the same size too (one rig, one make of camera), else all are
+            estimated.
         intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are
             used.
         baseline: metres along +x between the views if the pair is rectified and it is known, else
@@ -131,8 +134,8 @@ def prepare_views(
         _check_baseline(baseline, pictures)
     known = _complete(intrinsics, pictures)
     height, width = image_size
-    if widest and known is not None and baseline is not None:
-        height, width = widened(pictures[0].shape[0], pictures[0].shape[1], image_size, widest)
+    if max_width and known is not None and baseline is not None:
+        height, width = widened(pictures[0].shape[0], pictures[0].shape[1], image_size, max_width)
     if keep_shape:
         shapes = [same_shape(p.shape[0], p.shape[1], image_size) for p in pictures]
         height, width = (min(sides) for sides in zip(*shapes, strict=True))
@@ -171,7 +174,7 @@ def _resize(
 
 
 def _complete(
-    intrinsics: tuple[Float[Tensor, "3 3"] | None, ...],
+    intrinsics: tuple[Tensor | np.ndarray | None, ...],
     pictures: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
 ) -> list[Float[Tensor, "3 3"]] | None:
     """Intrinsics for every picture, or None if they cannot be had for all."""
@@ -181,14 +184,14 @@ def _complete(
             f"{len(intrinsics)} intrinsics for {len(pictures)} pictures given; give one for each "
             f"or None",
         )
+    matrices = [None if k is None else _matrix(k) for k in intrinsics]
     by_size: dict[tuple[int, ...], Tensor] = {}
-    for k, picture in zip(intrinsics, pictures, strict=True):
+    for k, picture in zip(matrices, pictures, strict=True):
         if k is not None:
-            _check_intrinsics(k)
-            by_size.setdefault(picture.shape[:2], k.float())
+            by_size.setdefault(picture.shape[:2], k)
     out = []
-    for k, picture in zip(intrinsics, pictures, strict=True):
-        chosen = by_size.get(picture.shape[:2]) if k is None else k.float()
+    for k, picture in zip(matrices, pictures, strict=True):
+        chosen = by_size.get(picture.shape[:2]) if k is None else k
         if chosen is None:
             return None
         out.append(chosen)
@@ -196,6 +199,11 @@ def _complete(
 
 
 def _check_picture(picture: np.ndarray) -> None:
+    if not isinstance(picture, np.ndarray):
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"a picture of type {type(picture).__name__} given; give a NumPy array, RGB uint8",
+        )
     shape, kind = picture.shape, picture.dtype
     if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < MIN_SIDE:
         raise SemsplatError(
@@ -218,6 +226,19 @@ def _check_baseline(baseline: float, pictures: tuple[np.ndarray, ...]) -> None:
             f"a baseline was given for pictures of the sizes {sorted(sizes)}; the pictures of a "
             "rectified pair have one size: give no baseline or rectify them",
         )
+
+
+def _matrix(k: Tensor | np.ndarray) -> Float[Tensor, "3 3"]:
+    """Intrinsics as float32, on the CPU."""
+    matrix = torch.as_tensor(k).detach().cpu().float()
+    if matrix.shape != (3, 3):
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"intrinsics of shape {tuple(matrix.shape)} given; give the 3 x 3 camera matrix, of a "
+            "projection its first three columns",
+        )
+    _check_intrinsics(matrix)
+    return matrix
 
 
 def _check_intrinsics(k: Float[Tensor, "3 3"]) -> None:

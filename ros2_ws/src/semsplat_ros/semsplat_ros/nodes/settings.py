@@ -91,8 +91,8 @@ class ModelSettings:
     )
     image_size: int = _parameter(
         0,
-        "Side of the square network images; 0 = what the model was trained at, else 128 to 512 in "
-        "steps of 16.",
+        "Longer side of the network images of published models; 0 = what the model was trained "
+        "at, else 128 to 512 in steps of 16.",
         low=0,
         high=512,
         unit="px",

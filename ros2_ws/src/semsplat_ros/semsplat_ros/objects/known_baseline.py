@@ -33,7 +33,7 @@ def with_known_baseline(
     distances = torch.linalg.vector_norm(perception.scene.gaussians.means, dim=1)
     if len(distances) == 0 or predicted <= MIN_PREDICTED_SHARE * float(distances.median()):
         return perception
-    factor = baseline / predicted
+    factor = float(baseline) / predicted
     poses = cameras.first_from_view.clone()
     poses[:, :3, 3] *= factor
     gaussians = perception.scene.gaussians

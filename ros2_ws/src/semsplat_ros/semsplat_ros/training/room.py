@@ -20,7 +20,7 @@ from semsplat_ros.training.losses import SEMANTIC_TEMPERATURE, CompactLoss
 from semsplat_ros.training.pairs import PairShards
 
 IMAGE_SIZE = (128, 160)
-WIDEST = 224
+MAX_WIDTH = 224
 """Of a calibrated rig's network image: 16:9. Trained on narrower ones; see the model card."""
 
 
@@ -61,7 +61,7 @@ def export_room(run: Path, out: Path) -> list[str]:
         "family": "room",
         "licence": "Apache-2.0",
         "image_size": list(IMAGE_SIZE),
-        "widest": WIDEST,
+        "max_width": MAX_WIDTH,
         "sizes": asdict(CompactConfig(**state["sizes"])),
         "class_names": list(CLASSES),
         "temperature": SEMANTIC_TEMPERATURE,

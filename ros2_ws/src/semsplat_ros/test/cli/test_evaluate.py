@@ -13,7 +13,7 @@ from semsplat_ros.evaluation.model_card import render
 from semsplat_ros.rooms.builder import CLASSES
 
 KEYS = {
-    "seeds", "pairs", "find_success", "wrong_finds", "miou", "pixel_accuracy",
+    "seeds", "width", "pairs", "find_success", "wrong_finds", "miou", "pixel_accuracy",
     "localisation_accuracy", "abs_rel", "tau_103", "position_error_m", "by_class", "splits",
     "model", "command",
 }  # fmt: skip

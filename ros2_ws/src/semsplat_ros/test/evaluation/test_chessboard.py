@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drawn photographs of a board, of which everything is known."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from semsplat_ros.evaluation.chessboard import (
     read_photographs,
 )
 from semsplat_ros.perceiver import Perceiver
+from semsplat_ros.scene import SemanticScene, Views
 from test.support.fake_model import FakeModel
 
 BOARD = Board(columns=7, rows=5, square=0.1)
@@ -28,6 +30,14 @@ DEPTH = 1.5
 """Of the board's middle, metres."""
 CELL = 40
 """Pixels of a square in the board's own picture."""
+
+
+class Wall(FakeModel):
+    """A wall 10 % behind the board, but only if the baseline is known."""
+
+    def predict(self, views: Views) -> SemanticScene:
+        self.depth = 1.1 * DEPTH * (1 if views.rectified_baseline else 2)
+        return super().predict(views)
 
 
 def board_picture() -> np.ndarray:
@@ -81,11 +91,10 @@ def test_the_rig_is_found_and_so_is_the_error_of_a_model(folder: Path) -> None:
     assert rig.reprojection_error < 0.3
     _, truth = rig.distances(photographs.corners[0])
     assert np.median(truth) == pytest.approx(DEPTH, rel=0.03)
-    # A model that sees everything 10 % too far is wrong by 10 %.
-    wall = Perceiver(FakeModel(depth=1.1 * DEPTH))
-    found = evaluate_chessboard(wall, photographs, BOARD)
+    # A model that sees everything 10 % too far, and twice as far where it knows no baseline.
+    found = evaluate_chessboard(Perceiver(Wall()), photographs, BOARD)
     assert found["depth_error"] == pytest.approx(0.1, abs=0.03)
-    assert found["depth_error_no_baseline"] == found["depth_error"]
+    assert found["depth_error_no_baseline"] == pytest.approx(1.2, abs=0.05)
     assert [row["name"] for row in found["pairs"]] == list(photographs.names)
     assert found["baseline_m"] == pytest.approx(BASELINE, rel=0.01)
 
@@ -103,7 +112,7 @@ def test_what_cannot_be_measured_is_refused(folder: Path, tmp_path: Path) -> Non
         (lefts, rights[1:], BOARD, "9 left and 8 right"),
         (lefts, rights, Board(9, 6, 0.1), "0 of 9 pairs show a board of 9 x 6"),
         (lefts[:4], rights[:4], BOARD, "5 are needed"),
-        ([], [], BOARD, "0 of 0"),
+        ([], [], BOARD, "no file fits"),
     ):
         with pytest.raises(SemsplatError, match=says) as refusal:
             read_photographs(left, right, board)
@@ -111,20 +120,47 @@ def test_what_cannot_be_measured_is_refused(folder: Path, tmp_path: Path) -> Non
     text, small = tmp_path / "a.png", tmp_path / "b.png"
     text.write_text("no picture")
     cv2.imwrite(str(small), np.zeros((100, 100, 3), np.uint8))
-    for other, says in ((text, "no picture that"), (small, "another size")):
+    for left, right, says in (
+        ([lefts[0], text], [rights[0], text], "no picture that"),
+        ([lefts[0], small], [rights[0], small], "another size"),
+        ([lefts[0]], [small], "another size"),
+    ):
         with pytest.raises(SemsplatError, match=says) as refusal:
-            read_photographs([lefts[0], other], [rights[0], other], BOARD)
+            read_photographs(left, right, BOARD)
         assert refusal.value.code is ErrorCode.BAD_FILE
 
 
-def test_the_command_says_what_it_found_and_refuses_in_one_line(folder: Path) -> None:
+def test_pairs_that_do_not_belong_together_are_named(folder: Path) -> None:
+    lefts, rights = files(folder, "left")[:8], files(folder, "right")[:8]
+    mixed, _ = read_photographs(lefts, rights[1:] + rights[:1], BOARD)
+    with pytest.raises(SemsplatError, match="exchange the pictures|pairs in order") as refusal:
+        evaluate_chessboard(Perceiver(Wall()), mixed, BOARD)
+    assert refusal.value.code is ErrorCode.INVALID_ARGUMENT
+
+
+def test_depth_without_a_unit_is_not_compared_with_metres(folder: Path) -> None:
+    photographs, _ = read_photographs(files(folder, "left"), files(folder, "right"), BOARD)
+    found = evaluate_chessboard(Perceiver(FakeModel(metric=False)), photographs, BOARD)
+    assert found["depth_error_no_baseline"] is None
+    assert found["depth_error"] is not None
+
+
+def test_the_command_says_what_it_found_and_refuses_in_one_line(
+    folder: Path, tmp_path: Path
+) -> None:
     options = ["--left", f"{folder}/left*.png", "--right", f"{folder}/right*.png"]
     command = ["evaluate", "chessboard", *options, "--square", "0.1"]
     app = build_app(["evaluate"])
     wrong = CliRunner().invoke(app, command)
     assert wrong.exit_code == 2
     assert "count the inner corners" in wrong.output
-    right = CliRunner().invoke(app, [*command, "--columns", "7", "--rows", "5"])
+    command += ["--columns", "7", "--rows", "5", "--json"]
+    unwritable = CliRunner().invoke(app, [*command, str(tmp_path / "none" / "a.json")])
+    assert unwritable.exit_code == 2
+    assert "cannot be written" in unwritable.output
+    report = tmp_path / "report.json"
+    right = CliRunner().invoke(app, [*command, str(report)])
     assert right.exit_code == 0, right.output
+    assert len(json.loads(report.read_text())["pairs"]) == 8
     assert "board not seen whole: left8.png" in right.output
     assert "median of 8 pairs" in right.output

@@ -7,6 +7,7 @@ from unittest import mock
 import pytest
 import torch
 
+from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation import upstream_speed
 from semsplat_ros.evaluation.operator_comparison import compare_operators
 from semsplat_ros.evaluation.speed import BenchPair
@@ -19,6 +20,14 @@ from semsplat_ros.rooms.robot import StereoRig
 from test.support.fake_model import picture
 
 PAIR = BenchPair(picture({}), picture({}), StereoRig(height=128, width=160))
+
+
+def test_a_gpu_has_nothing_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = mock.Mock(device=torch.device("meta"))
+    monkeypatch.setattr(upstream_speed, "rule_model", lambda *_: elsewhere)
+    with pytest.raises(SemsplatError, match="--device cpu") as refusal:
+        compare_operators(PAIR, UpstreamRun("dust3r", "fp32", "cpu", 1), 1)
+    assert refusal.value.code is ErrorCode.INVALID_ARGUMENT
 
 
 @pytest.mark.skipif(not linear._ONEDNN, reason="PyTorch without oneDNN")

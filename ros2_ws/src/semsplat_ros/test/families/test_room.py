@@ -26,9 +26,9 @@ SIZE = (32, 48)
 INTRINSICS = torch.tensor([[60.0, 0.0, 48.0], [0.0, 60.0, 32.0], [0.0, 0.0, 1.0]])
 
 
-def model(widest: int = 0) -> RoomModel:
+def model(max_width: int = 0) -> RoomModel:
     torch.manual_seed(0)
-    info = ModelInfo("room", "test", SIZE, True, "Apache-2.0", STEREO_FACTOR, widest=widest)
+    info = ModelInfo("room", "test", SIZE, True, "Apache-2.0", STEREO_FACTOR, max_width=max_width)
     bank = functional.normalize(torch.randn(3, 20), dim=1)
     language = LanguageProfile(LanguageKind.CLOSED_SET, "minilm", ("a", "b", "c"), bank)
     return RoomModel(CompactNetwork(SMALL), info, language)
@@ -65,10 +65,10 @@ def test_calibrated_rig_is_metric_and_its_cue_is_in_the_depth() -> None:
 
 
 def test_wide_pictures_of_a_calibrated_rig_are_seen_whole() -> None:
-    room = model(widest=80)
+    room = model(max_width=80)
     wide = tuple(np.concatenate([picture, picture[:, ::-1]], 1)[:48] for picture in pair())
     calibrated = {"intrinsics": (INTRINSICS, INTRINSICS), "baseline": 0.2}
-    shape = {"stereo_factor": STEREO_FACTOR, "widest": room.info.widest}
+    shape = {"stereo_factor": STEREO_FACTOR, "max_width": room.info.max_width}
     given = prepare_views(wide, SIZE, **shape, **calibrated)
     assert given.images.shape[-2:] == (32, 80)
     scene = room.predict(given)
@@ -140,7 +140,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "family": "room",
         "licence": "Apache-2.0",
         "image_size": list(SIZE),
-        "widest": 80,
+        "max_width": 80,
         "sizes": {**sizes, "text_dimension": 20, "instance_width": 8},
         "class_names": ["a", "b", "c"],
         "temperature": 12.0,
@@ -153,7 +153,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_zoo_loads_what_is_on_the_shelf(shelf: Path) -> None:
     loaded = zoo.load_model("tiny", device="cpu")
-    assert (loaded.info.image_size, loaded.info.widest) == (SIZE, 80)
+    assert (loaded.info.image_size, loaded.info.max_width) == (SIZE, 80)
     assert len(loaded.info.checksum) == 8
     assert zoo.load_model("tiny", sha256=_digest(shelf)).info.name == "tiny"
 

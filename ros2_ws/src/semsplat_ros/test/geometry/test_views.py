@@ -137,7 +137,7 @@ def test_it_grows_for_a_calibrated_rig_alone(
     views = prepare_views(
         (picture, picture),
         (128, 160),
-        widest=224,
+        max_width=224,
         stereo_factor=2,
         intrinsics=intrinsics,
         baseline=baseline,
@@ -146,6 +146,17 @@ def test_it_grows_for_a_calibrated_rig_alone(
     assert views.crops[0].network_width == width
     if baseline is not None:
         assert views.stereo_images.shape[-2:] == (256, 2 * width)
+
+
+def test_numpys_intrinsics_will_do_and_a_projection_is_named() -> None:
+    picture = np.zeros((480, 640, 3), np.uint8)
+    of_tensors = prepare_views((picture, picture), (16, 16), intrinsics=(K, K))
+    of_arrays = prepare_views((picture, picture), (16, 16), intrinsics=(K.numpy(), K.double()))
+    torch.testing.assert_close(of_tensors.intrinsics, of_arrays.intrinsics)
+    projection = np.zeros((3, 4))
+    with pytest.raises(SemsplatError, match=r"\(3, 4\) given.*first three columns") as error:
+        prepare_views((picture, picture), (16, 16), intrinsics=(projection, None))
+    assert error.value.code is ErrorCode.INVALID_ARGUMENT
 
 
 def test_one_known_camera_serves_both_of_one_size() -> None:

@@ -40,6 +40,14 @@ def test_a_name_is_whole_wherever_the_object_is(left: int, top: int) -> None:
     assert letters(drawn(Roi(left, top, 8, 8))) == middle
 
 
+def test_a_name_is_legible_on_white_too() -> None:
+    white = np.full((120, 200, 3), 255, np.uint8)
+    mask = np.zeros((120, 200), np.uint16)
+    mask[50:58, 60:68] = 3
+    out = draw_objects(white, mask, (instance(3, Roi(60, 50, 8, 8)),))
+    assert (out.max(2) < 80).sum() > 500
+
+
 def test_a_tiny_picture_holds_what_it_can() -> None:
     assert drawn(Roi(2, 2, 4, 4), shape=(16, 16)).shape == (16, 16, 3)
 
