@@ -199,7 +199,7 @@ def test_what_is_said_of_instances_is_consistent(seed: int) -> None:
         high = np.array(instance.box_center) + np.array(instance.box_size) / 2
         inside = (scene.gaussians.means[mine].numpy() >= low - 1e-4).all(1)
         inside &= (scene.gaussians.means[mine].numpy() <= high + 1e-4).all(1)
-        # An object that others cut to an L keeps its size and is centred on one arm: 0.53 at worst.
+        # One that others cut to an L is centred on an arm of it: 0.53 at worst.
         assert inside.mean() > 0.5
 
 
