@@ -39,12 +39,13 @@ def predict(
     import torch
 
     from semsplat_ros.errors import SemsplatError
+    from semsplat_ros.geometry.picture_files import read_picture
     from semsplat_ros.objects.export import write_all
     from semsplat_ros.perceiver import load_perceiver
     from semsplat_ros.scene import IntrinsicsSource
 
     try:
-        pictures = _read(left), _read(right)
+        pictures = read_picture(left), read_picture(right)
         out.mkdir(parents=True, exist_ok=True)  # refused now or never
         perceiver = load_perceiver(model, checkpoint=checkpoint, device=device)
         intrinsics = tuple(
@@ -78,21 +79,6 @@ def predict(
     names = ", ".join(i.label or f"#{i.id}" for i in perception.instances) or "nothing"
     typer.echo(f"{len(perception.instances)} objects: {names}")
     typer.echo(f"{len(files)} files in {out}/: {', '.join(f.name for f in files)}")
-
-
-def _read(path: Path):
-    import cv2
-
-    from semsplat_ros.errors import ErrorCode, SemsplatError
-
-    try:
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
-    except cv2.error:  # more pixels than OpenCV reads
-        picture = None
-    if picture is None:
-        what = "it is no picture OpenCV can read" if path.is_file() else "there is no such file"
-        raise SemsplatError(ErrorCode.IO_ERROR, f"cannot read {path}: {what}")
-    return picture[..., ::-1].copy()
 
 
 def _sentence(answer, metric: bool) -> str:

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, UInt8
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.geometry.picture_files import read_picture
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import IntrinsicsSource
 
@@ -130,7 +131,8 @@ def read_photographs(
 
     Raises:
         SemsplatError: INVALID_ARGUMENT for no files, lists of two lengths and fewer than five
-            pairs that show the board; BAD_FILE for what is no picture, or has another size.
+            pairs that show the board; BAD_FILE for pictures of two sizes; what
+            :func:`semsplat_ros.geometry.picture_files.read_picture` raises.
     """
     if not left and not right:
         raise SemsplatError(ErrorCode.INVALID_ARGUMENT, "no file fits these patterns")
@@ -143,7 +145,7 @@ def read_photographs(
     good: list[tuple[str, tuple, tuple]] = []
     unseen = []
     for paths in zip(left, right, strict=True):
-        pair = tuple(_read(path) for path in paths)
+        pair = tuple(read_picture(path) for path in paths)
         first = good[0][1][0] if good else pair[0]
         if any(picture.shape != first.shape for picture in pair):
             raise SemsplatError(
@@ -163,16 +165,6 @@ def read_photographs(
             "of yours",
         )
     return Photographs(*zip(*good, strict=True)), unseen
-
-
-def _read(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    try:
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    except cv2.error:  # more pixels than OpenCV reads
-        picture = None
-    if picture is None:
-        raise SemsplatError(ErrorCode.BAD_FILE, f"{path} is no picture that OpenCV reads")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def calibrate(photographs: Photographs, board: Board) -> RectifiedRig:

@@ -192,3 +192,12 @@ def test_a_broken_file_is_refused(shelf: Path) -> None:
     with pytest.raises(SemsplatError, match="no safetensors file") as error:
         zoo.load_model("tiny")
     assert error.value.code is ErrorCode.BAD_FILE
+
+
+@pytest.mark.parametrize("sizes", [{"max_width": 230}, {"image_size": [32, 50]}])
+def test_sizes_that_are_no_whole_patches_are_refused_at_load(shelf: Path, sizes: dict) -> None:
+    config = shelf / "config.yaml"
+    config.write_text(yaml.safe_dump({**yaml.safe_load(config.read_text()), **sizes}))
+    with pytest.raises(SemsplatError, match="multiples of 16") as refusal:
+        zoo.load_model("tiny", device="cpu")
+    assert refusal.value.code is ErrorCode.BAD_FILE

@@ -30,6 +30,17 @@ def test_cells_are_found_where_they_moved_to_in_both_directions() -> None:
     torch.testing.assert_close(back, torch.full_like(back, -12.0), atol=1.5, rtol=0)
 
 
+def test_at_the_border_no_cell_counts_twice() -> None:
+    torch.manual_seed(0)
+    matcher = Matcher(8, 4, 32)
+    with torch.no_grad():
+        matcher.log_scale.fill_(5.0)
+    one = torch.randn(1, 8, 4, 4)
+    found = matcher(one.expand(2, -1, -1, -1), torch.zeros(2, 4, 2, 2), torch.zeros(2, 2, 16, 16))
+    assert found.confidence.min() > 0.9
+    assert found.confidence.max() < 1.001
+
+
 @pytest.mark.parametrize("dim", [1, 2])
 def test_argmax_takes_the_first_of_equal_ones_as_torch_does(dim: int) -> None:
     generator = torch.Generator().manual_seed(0)

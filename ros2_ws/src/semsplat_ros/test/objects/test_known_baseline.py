@@ -49,3 +49,9 @@ def test_cameras_almost_in_one_place_say_nothing_about_scale(perception, share):
     cameras = replace(cameras, first_from_view=poses)
     same = replace(perception, scene=replace(perception.scene, cameras=cameras))
     assert with_known_baseline(same, 0.1, ScaleStatus.BASELINE) is same
+
+
+def test_a_baseline_of_numpy_will_do(perception):
+    sized = with_known_baseline(perception, np.float64(0.1), ScaleStatus.TF)
+    assert type(sized.scene.scale.factor) is float
+    assert all(type(x) is float for i in sized.instances for x in i.box_center)
