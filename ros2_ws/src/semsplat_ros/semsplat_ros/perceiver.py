@@ -224,7 +224,7 @@ def load_perceiver(
     sha256: str = "",
     threads: int = 0,
 ) -> Perceiver:
-    """A perceiver with a model of the zoo; see :func:`semsplat_ros.families.zoo.load_model`.
+    """A perceiver with a model of the zoo; see :func:`semsplat_ros.families.registry.load_model`.
 
     Args:
         name: a model of the zoo; "room" is the embedded default and needs no file.
@@ -237,7 +237,7 @@ def load_perceiver(
     Raises:
         SemsplatError: what `load_model` raises.
     """
-    from semsplat_ros.families.zoo import load_model
+    from semsplat_ros.families.registry import load_model
 
     return Perceiver(load_model(name, checkpoint, device, precision, sha256, threads=threads))
 

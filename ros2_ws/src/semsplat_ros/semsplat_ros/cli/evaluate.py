@@ -123,7 +123,7 @@ def calibrate(
     """Map raw scores so that 0.25 is the threshold with few wrong finds; writes config.yaml."""
     from semsplat_ros.evaluation.calibration import calibrate as fit
     from semsplat_ros.evaluation.calibration import store
-    from semsplat_ros.families.zoo import model_directory
+    from semsplat_ros.families.registry import model_directory
 
     folder = model_directory() / model
     store(folder, None)
@@ -142,7 +142,7 @@ def card(
     import yaml
 
     from semsplat_ros.evaluation.model_card import model_facts, render
-    from semsplat_ros.families.zoo import model_directory
+    from semsplat_ros.families.registry import model_directory
 
     folder = model_directory() / model
     notes = yaml.safe_load((folder / "notes.yaml").read_text())
@@ -166,7 +166,7 @@ def _run(
     first, last = _parse_seeds(seeds)
     from rich.progress import track
 
-    from semsplat_ros.families.zoo import load_model
+    from semsplat_ros.families.registry import load_model
 
     load_model(model, checkpoint)  # says what is wrong here, not in every process
     jobs = [(s, *pairs) for s in range(first, last)]

@@ -39,7 +39,7 @@ def predict(
     import torch
 
     from semsplat_ros.errors import SemsplatError
-    from semsplat_ros.geometry.picture_files import read_picture
+    from semsplat_ros.geometry.image_files import read_picture
     from semsplat_ros.objects.export import write_all
     from semsplat_ros.perceiver import load_perceiver
     from semsplat_ros.scene import IntrinsicsSource

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, UInt8
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.geometry.picture_files import read_picture
+from semsplat_ros.geometry.image_files import read_picture
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import IntrinsicsSource
 
@@ -132,7 +132,7 @@ def read_photographs(
     Raises:
         SemsplatError: INVALID_ARGUMENT for no files, lists of two lengths and fewer than five
             pairs that show the board; BAD_FILE for pictures of two sizes; what
-            :func:`semsplat_ros.geometry.picture_files.read_picture` raises.
+            :func:`semsplat_ros.geometry.image_files.read_picture` raises.
     """
     if not left and not right:
         raise SemsplatError(ErrorCode.INVALID_ARGUMENT, "no file fits these patterns")

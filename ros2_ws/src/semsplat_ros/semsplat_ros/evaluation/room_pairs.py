@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from semsplat_ros.rooms.builder import CLASSES
+from semsplat_ros.rooms.ground_truth import VisibleObject, visible_objects
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import Pair, PairSampler
+from semsplat_ros.rooms.pair_sampling import Pair, PairSampler
 from semsplat_ros.rooms.renderer import Frame, RoomRenderer, intrinsics_of
-from semsplat_ros.rooms.truth import VisibleObject, visible_objects
 from semsplat_ros.scene import Crop
 
 HEIGHT, WIDTH = 480, 640

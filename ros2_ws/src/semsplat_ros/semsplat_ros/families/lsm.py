@@ -20,18 +20,18 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo
-from semsplat_ros.families.checkpoints import Checkpoint, file_sha256, read_checkpoint
-from semsplat_ros.families.network_loading import (
+from semsplat_ros.families.loading import (
     info_of,
     network_by_rule,
     network_from,
     network_side,
     rule_info,
 )
-from semsplat_ros.families.rule_weights import DUST3R_RULE
+from semsplat_ros.families.weights.checkpoints import Checkpoint, file_sha256, read_checkpoint
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE
 from semsplat_ros.geometry.point_cameras import cameras_from_points
-from semsplat_ros.networks.clip_text import ClipTextEncoder
+from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
 from semsplat_ros.networks.lseg import SIDE_MULTIPLE
 from semsplat_ros.networks.lsm import VIEWS, LsmConfig, LsmNetwork, LsmPrediction
 from semsplat_ros.scene import (

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import ModelInfo, TextEncoder
-from semsplat_ros.families.checkpoints import Checkpoint, file_sha256, load_new, read_checkpoint
 from semsplat_ros.families.dust3r import PATCH, Dust3rModel
 from semsplat_ros.families.gsemsplat import GSemSplatModel
-from semsplat_ros.families.network_loading import (
+from semsplat_ros.families.loading import (
     CLIP_FILES,
     first_beside,
     info_of,
@@ -24,12 +23,18 @@ from semsplat_ros.families.network_loading import (
     open_system,
     rule_info,
 )
-from semsplat_ros.families.rule_weights import DUST3R_RULE
 from semsplat_ros.families.splatt3r import Splatt3rModel
-from semsplat_ros.families.weight_sources import WEIGHT_SOURCES
+from semsplat_ros.families.weights.checkpoints import (
+    Checkpoint,
+    file_sha256,
+    load_new,
+    read_checkpoint,
+)
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
+from semsplat_ros.families.weights.sources import WEIGHT_SOURCES
 from semsplat_ros.geometry.resampling import Resampling
-from semsplat_ros.networks.clip import Clip
-from semsplat_ros.networks.clip_text import ClipTextEncoder
+from semsplat_ros.networks.clip.clip import Clip
+from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
 from semsplat_ros.networks.croco import CrocoConfig
 from semsplat_ros.networks.dpt import DptConfig
 from semsplat_ros.networks.dust3r import Dust3rNetwork, Mast3rNetwork
@@ -68,7 +73,8 @@ def load_dust3r(
         symmetric: see :class:`semsplat_ros.families.dust3r.Dust3rModel`.
 
     Raises:
-        SemsplatError: as :func:`semsplat_ros.families.checkpoints.read_checkpoint`; BAD_FILE for a
+        SemsplatError: as :func:`semsplat_ros.families.weights.checkpoints.read_checkpoint`;
+        BAD_FILE for a
             file of another system; INVALID_ARGUMENT for a side that is no multiple of 16.
     """
     checkpoint = open_system(path, "dust3r", sha256)

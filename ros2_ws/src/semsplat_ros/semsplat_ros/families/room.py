@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageProfile, ModelInfo, TextEncoder
-from semsplat_ros.families.coarse_field import CoarseField
+from semsplat_ros.families.fields.coarse_field import CoarseField
 from semsplat_ros.geometry.depth_fusion import fuse_log_depth
 from semsplat_ros.geometry.match_pose import pose_from_matches
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject

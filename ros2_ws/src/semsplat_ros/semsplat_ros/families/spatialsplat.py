@@ -15,7 +15,11 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo, TextEncoder
-from semsplat_ros.families.dual_field import CoarseGaussians, DualFieldSemantics, LiftingOptions
+from semsplat_ros.families.fields.dual_field import (
+    CoarseGaussians,
+    DualFieldSemantics,
+    LiftingOptions,
+)
 from semsplat_ros.families.splat_views import normalised_intrinsics
 from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.networks.gaussian_adapter import selected_opacities

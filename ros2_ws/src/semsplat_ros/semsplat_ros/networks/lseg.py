@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from semsplat_ros.networks.clip import CLIP_VIT_B32, TINY_CLIP, Clip, ClipConfig
+from semsplat_ros.networks.clip.clip import CLIP_VIT_B32, TINY_CLIP, Clip, ClipConfig
 from semsplat_ros.networks.croco import NORM_EPS, EncoderBlock, PatchEmbed, linear_of_block
 from semsplat_ros.networks.dpt import FeatureFusionBlock, ResidualConvUnit, token_map
 from semsplat_ros.networks.linear import Linear

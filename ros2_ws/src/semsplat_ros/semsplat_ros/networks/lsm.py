@@ -21,9 +21,12 @@ from semsplat_ros.networks.dust3r import Dust3rNetwork, PointMap
 from semsplat_ros.networks.freed_memory import release_freed_memory
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg, LsegConfig
 from semsplat_ros.networks.lsm_head import LsmGaussianHead, LsmGaussians
-from semsplat_ros.networks.point_blocks import TINY_POINT_TRANSFORMER, PointTransformerConfig
-from semsplat_ros.networks.point_cloud import Structure, structure_of, voxelize
-from semsplat_ros.networks.point_transformer import PointTransformer
+from semsplat_ros.networks.point_transformer.blocks import (
+    TINY_POINT_TRANSFORMER,
+    PointTransformerConfig,
+)
+from semsplat_ros.networks.point_transformer.cloud import Structure, structure_of, voxelize
+from semsplat_ros.networks.point_transformer.network import PointTransformer
 
 VIEWS = 2
 VOXEL_SIZE = 0.01
@@ -96,7 +99,8 @@ class LsmNetwork(nn.Module):
 
     Args:
         config: sizes.
-        shuffle_orders: see :class:`semsplat_ros.networks.point_transformer.PointTransformer`.
+        shuffle_orders: see
+        :class:`semsplat_ros.networks.point_transformer.network.PointTransformer`.
     """
 
     full_precision = ("gaussian_head", "feature_expansion", "feature_reduction")

@@ -30,21 +30,21 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from semsplat_interfaces.msg import ObjectInstanceArray
 from semsplat_interfaces.srv import Query
+from semsplat_ros.cpu_threads import take_turns_often
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.evaluation.speed import (
+from semsplat_ros.evaluation.benchmark.speed import (
     MODEL_STAGES,
     WARM_UP,
     BenchPair,
     peak_mib,
     spread,
 )
+from semsplat_ros.nodes.common.conversions import to_header, to_image
+from semsplat_ros.nodes.common.process import NUM_THREADS
 from semsplat_ros.nodes.demo.processes import enter_own_domain
-from semsplat_ros.nodes.inputs import SIDES
-from semsplat_ros.nodes.messages import to_header, to_image
-from semsplat_ros.nodes.perception import PerceptionNode
-from semsplat_ros.nodes.process import NUM_THREADS
-from semsplat_ros.nodes.simulated_camera import FRAMES, to_calibration
-from semsplat_ros.threads import take_turns_often
+from semsplat_ros.nodes.inputs.subscriptions import SIDES
+from semsplat_ros.nodes.perception.node import PerceptionNode
+from semsplat_ros.nodes.simulation.simulated_camera import FRAMES, to_calibration
 
 LISTENED: dict[str, type] = {
     "points": PointCloud2,

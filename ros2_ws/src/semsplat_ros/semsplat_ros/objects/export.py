@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from semsplat_ros.objects.cells import numpy_of
 from semsplat_ros.objects.drawing import draw_objects
+from semsplat_ros.objects.gaussian_grid import numpy_of
 from semsplat_ros.objects.instances import instance_map, label_map
 from semsplat_ros.scene import Gaussians, Perception, QueryResult
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from semsplat_ros.geometry.views import original_picture
 from semsplat_ros.objects.boxes import fit_boxes
-from semsplat_ros.objects.cells import Cells, numpy_of
 from semsplat_ros.objects.clustering import ClusterSettings, cluster
+from semsplat_ros.objects.gaussian_grid import Cells, numpy_of
 from semsplat_ros.objects.labels import best_labels, group_means
 from semsplat_ros.scene import Crop, ObjectInstance, Perception, Roi, SemanticScene, Vocabulary
 

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import dijkstra
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms.builder import CLASS_ID
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import SHELL, look_along
+from semsplat_ros.rooms.pair_sampling import SHELL, look_along
 from semsplat_ros.rooms.renderer import Frame, RoomRenderer, intrinsics_of
 
 CELL = 0.1

@@ -35,7 +35,7 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.geometry.stereo import inverse_depth_cue
 from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.rooms.layout import EVALUATION_SEEDS, MAX_INSTANCES, Room
-from semsplat_ros.rooms.pairs import Pair, PairSampler
+from semsplat_ros.rooms.pair_sampling import Pair, PairSampler
 from semsplat_ros.rooms.renderer import RoomRenderer, intrinsics_of
 
 FORMAT = 1

@@ -7,7 +7,7 @@ from jaxtyping import Float64, UInt8
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import PairSampler
+from semsplat_ros.rooms.pair_sampling import PairSampler
 from semsplat_ros.rooms.renderer import RoomRenderer
 from semsplat_ros.rooms.robot import StereoRig, robot_path
 

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.zoo import choose_device, choose_precision
+from semsplat_ros.families.registry import choose_device, choose_precision
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
 from semsplat_ros.training.augmentation import augment
 from semsplat_ros.training.losses import CompactLoss
 from semsplat_ros.training.optimizers import MatrixOptimizer
-from semsplat_ros.training.pairs import PairBatch, PairShards, decode
+from semsplat_ros.training.shards import PairBatch, PairShards, decode
 from semsplat_ros.training.targets import inputs
 
 LOGGER = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.evaluation import upstream_speed
+from semsplat_ros.evaluation.benchmark import upstream_speed
+from semsplat_ros.evaluation.benchmark.speed import BenchPair
+from semsplat_ros.evaluation.benchmark.upstream_speed import UpstreamRun
 from semsplat_ros.evaluation.operator_comparison import compare_operators
-from semsplat_ros.evaluation.speed import BenchPair
-from semsplat_ros.evaluation.upstream_speed import UpstreamRun
 from semsplat_ros.families import pair_loading
 from semsplat_ros.networks import linear
 from semsplat_ros.networks.croco import TINY_CROCO

@@ -19,7 +19,7 @@ from semsplat_ros.evaluation.verification.golden import GoldenFile, Recorder, lo
 from semsplat_ros.evaluation.verification.inputs import smooth_image_pair, splat_inputs
 from semsplat_ros.evaluation.verification.loading import load_by_rule
 from semsplat_ros.evaluation.verification.registry import SYSTEMS, Entry, verify
-from semsplat_ros.families.rule_weights import DUST3R_RULE
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 
 TENSOR = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 INDEX = np.array([0, 5, 23, 5])

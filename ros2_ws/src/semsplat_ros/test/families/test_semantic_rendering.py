@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageKind, LanguageProfile
-from semsplat_ros.families.dual_branch import DualBranchSemantics, ProjectedField
-from semsplat_ros.families.dual_field import CoarseGaussians, DualFieldSemantics
+from semsplat_ros.families.fields.dual_branch import DualBranchSemantics, ProjectedField
+from semsplat_ros.families.fields.dual_field import CoarseGaussians, DualFieldSemantics
 from semsplat_ros.families.semantic_rendering import (
     render_branches,
     render_coarse_semantics,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families import network_loading
+from semsplat_ros.families import loading
 from semsplat_ros.families.base import SceneModel
 from semsplat_ros.families.spatialsplat import (
     SpatialSplatModel,
@@ -24,7 +24,7 @@ from semsplat_ros.families.splat_loading import (
 )
 from semsplat_ros.families.splat_views import normalised_intrinsics
 from semsplat_ros.geometry.views import prepare_views
-from semsplat_ros.networks.clip import TINY_CLIP
+from semsplat_ros.networks.clip.clip import TINY_CLIP
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
 from semsplat_ros.scene import IntrinsicsSource, ScaleStatus
@@ -176,7 +176,7 @@ class TestFiles:
     @pytest.fixture(autouse=True)
     def _no_forward(self, monkeypatch):
         # Official size, but nothing is computed and nothing is hashed.
-        monkeypatch.setattr(network_loading, "file_sha256", lambda _path: "0123456789abcdef")
+        monkeypatch.setattr(loading, "file_sha256", lambda _path: "0123456789abcdef")
 
     def save(self, path, system):
         torch.save({"state_dict": state_dict(system)}, path)

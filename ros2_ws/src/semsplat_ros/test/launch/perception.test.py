@@ -24,7 +24,7 @@ from sensor_msgs.msg import Image
 from semsplat_interfaces.msg import ObjectInstanceArray
 from semsplat_interfaces.srv import Query
 from semsplat_ros.errors import ErrorCode
-from semsplat_ros.nodes.messages import to_header, to_image
+from semsplat_ros.nodes.common.conversions import to_header, to_image
 from test.support.fake_model import picture
 from test.support.launched import START_S, Peer
 from test.support.perception_rig import ROOM, wait_until

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from semsplat_ros.families.tensor_lists import tensor_list
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.dust3r import Dust3rNetwork, Mast3rNetwork

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from semsplat_ros.families.tensor_lists import tensor_list
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.networks.lsm import TINY_LSM, LsmNetwork, enlarge
 from semsplat_ros.networks.lsm_head import SH_C0, SH_COEFFICIENTS, LsmGaussianHead, sh_mask
 from semsplat_ros.networks.precision import set_compute_dtype

@@ -5,7 +5,7 @@
 import pytest
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.evaluation.speed import MODEL_STAGES, BenchPair
+from semsplat_ros.evaluation.benchmark.speed import MODEL_STAGES, BenchPair
 from semsplat_ros.nodes.bench import NODE_STAGES, split, time_node
 from semsplat_ros.rooms.robot import StereoRig
 from test.support.fake_model import FakeModel, picture

@@ -8,7 +8,7 @@ import pytest
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms.builder import CLASS_ID
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import look_along
+from semsplat_ros.rooms.pair_sampling import look_along
 from semsplat_ros.rooms.renderer import NO_INSTANCE, RoomRenderer, intrinsics_of
 from test.rooms.conftest import Scenery, points_of, run_python
 
@@ -16,7 +16,7 @@ PIXELS = """
 import hashlib, sys
 import numpy as np
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import look_along
+from semsplat_ros.rooms.pair_sampling import look_along
 from semsplat_ros.rooms.renderer import RoomRenderer
 pose = look_along(np.array([-1.2, -1.2, 1.4]), np.array([1.0, 0.9, -0.2]))
 with RoomRenderer(Room(11), 96, 128) as renderer:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.rooms.ground_truth import truth_for, visible_objects
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import rotation_degrees
+from semsplat_ros.rooms.pair_sampling import rotation_degrees
 from semsplat_ros.rooms.renderer import NO_INSTANCE, RoomRenderer
 from semsplat_ros.rooms.robot import StereoRig, robot_path
-from semsplat_ros.rooms.truth import truth_for, visible_objects
 from test.rooms.conftest import Scenery, points_of
 
 RIG = StereoRig(height=120, width=160)

@@ -20,9 +20,9 @@ from std_msgs.msg import Header
 
 from semsplat_interfaces.msg import NodeStatus
 from semsplat_interfaces.srv import Query
-from semsplat_ros.nodes.messages import to_header, to_image
-from semsplat_ros.nodes.outputs import TOPICS
-from semsplat_ros.nodes.perception import PerceptionNode
+from semsplat_ros.nodes.common.conversions import to_header, to_image
+from semsplat_ros.nodes.outputs.publishers import TOPICS
+from semsplat_ros.nodes.perception.node import PerceptionNode
 from test.support.fake_model import FakeModel, picture
 
 TIMEOUT_S = 5.0

@@ -9,9 +9,9 @@ from torch import Tensor
 from semsplat_ros.evaluation.verification.golden import Recorder
 from semsplat_ros.evaluation.verification.inputs import splat_inputs
 from semsplat_ros.evaluation.verification.loading import load_by_rule
-from semsplat_ros.families.rule_weights import SPLAT_RULE
-from semsplat_ros.networks.clip import Clip
-from semsplat_ros.networks.clip_tokenizer import tokenize
+from semsplat_ros.families.weights.named_weights import SPLAT_RULE
+from semsplat_ros.networks.clip.clip import Clip
+from semsplat_ros.networks.clip.tokenizer import tokenize
 
 LIMIT = 2e-5
 

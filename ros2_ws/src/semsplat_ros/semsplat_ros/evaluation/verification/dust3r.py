@@ -16,7 +16,7 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation.verification.golden import GoldenFile, Recorder
 from semsplat_ros.evaluation.verification.inputs import smooth_image_pair
 from semsplat_ros.evaluation.verification.loading import load_by_rule
-from semsplat_ros.families.rule_weights import DUST3R_RULE
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 from semsplat_ros.geometry.focal import FocalMethod, estimate_focal
 from semsplat_ros.networks.dust3r import Descriptors, Dust3rNetwork, PointMap
 from semsplat_ros.networks.gaussian_adapter import covariances

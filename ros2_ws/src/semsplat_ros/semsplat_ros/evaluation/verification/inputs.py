@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semsplat_ros.families.rule_weights import rule_generator
+from semsplat_ros.families.weights.named_weights import rule_generator
 
 _INPUT_SEED = 100000
 

@@ -24,7 +24,7 @@ from semsplat_ros.evaluation.verification.point_transformer import (
     compare_gaussians,
     watch_stages,
 )
-from semsplat_ros.families.rule_weights import DUST3R_RULE
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 from semsplat_ros.networks.dust3r import PairPointMaps
 from semsplat_ros.networks.lseg import SIDE_MULTIPLE, Lseg
 from semsplat_ros.networks.lsm import (
@@ -35,7 +35,7 @@ from semsplat_ros.networks.lsm import (
     LsmNetwork,
     enlarge,
 )
-from semsplat_ros.networks.point_cloud import structure_of, voxelize
+from semsplat_ros.networks.point_transformer.cloud import structure_of, voxelize
 
 LIMIT = 1e-4
 INJECTED_CENTRE_LIMIT = 1e-6
