@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one entry: pictures in, a scene with its objects out, and answers to words.
+"""The one entry: images in, a scene with its objects out, and answers to words.
 
 >>> perceiver = load_perceiver()  # doctest: +SKIP
 >>> perception = perceiver.perceive(perceiver.prepare(left_rgb, right_rgb, baseline=0.12))
@@ -82,7 +82,7 @@ class Perceiver:
         stamps_ns: tuple[int, ...] = (),
         frame: str = "",
     ) -> Views:
-        """Crop and resize a pair of RGB uint8 pictures to what the model takes.
+        """Crop and resize a pair of RGB uint8 images to what the model takes.
 
         See :func:`semsplat_ros.geometry.views.prepare_views` for the arguments and errors.
         """

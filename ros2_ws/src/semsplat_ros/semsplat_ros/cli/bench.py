@@ -49,7 +49,7 @@ def bench(
         bool, typer.Option(help="Upstream systems, fp32 on the CPU: PyTorch's operators alone.")
     ] = False,
     node: Annotated[bool, typer.Option(help="Also run the ROS node (shipped models).")] = True,
-    seed: Annotated[int, typer.Option(help="Room that the pictures show.", min=0)] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="Room that the images show.", min=0)] = 1_000_000,
     json_path: JsonFile = None,
 ) -> None:
     """Measure speed and memory on a 640 x 480 stereo pair of a generated room."""

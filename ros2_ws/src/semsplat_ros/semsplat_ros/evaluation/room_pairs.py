@@ -26,11 +26,11 @@ NEAR_CENTER = 0.3
 
 @dataclass(frozen=True)
 class RoomPair:
-    """Two pictures and everything that is true about them."""
+    """Two images and everything that is true about them."""
 
     seed: int
     stereo: bool
-    pictures: tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]]
+    images: tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]]
     intrinsics: tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3 3"]]
     first_from_second: Float[np.ndarray, "4 4"]
     world_from_first: Float[np.ndarray, "4 4"]
@@ -84,7 +84,7 @@ def room_pairs(seed: int, stereo: int, free: int, width: int = WIDTH) -> Iterato
         seed: of the room.
         stereo: how many rectified stereo pairs.
         free: how many pairs of freely moved cameras.
-        width: of the pictures, pixels; the field of view grows with it.
+        width: of the images, pixels; the field of view grows with it.
     """
     room = Room(seed)
     with RoomRenderer(room, HEIGHT, width) as renderer:
@@ -104,7 +104,7 @@ def _draw(room: Room, renderer: RoomRenderer, pair: Pair, width: int) -> RoomPai
     return RoomPair(
         seed=room.seed,
         stereo=pair.stereo,
-        pictures=(
+        images=(
             renderer.color(left, left_fovy, HEIGHT, width),
             renderer.color(right, right_fovy, HEIGHT, width),
         ),

@@ -108,7 +108,7 @@ def info_of(
         sha256: its checksum, or "": it is computed.
         image_size: height and width of the network image.
         metric: whether it was trained to predict metres.
-        resampling: how pictures were resized in training.
+        resampling: how images were resized in training.
         keep_shape: see :class:`semsplat_ros.families.base.ModelInfo`.
     """
     return ModelInfo(

@@ -189,11 +189,13 @@ class RoomModel:
         """Inverse depth from row matching where the rig is calibrated, else zeros."""
         if views.rectified_baseline is None or views.stereo_images is None:
             return torch.zeros_like(views.images[:, 0]).to(self.device)
-        pictures = (views.stereo_images * 255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        original_images = (
+            (views.stereo_images * 255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        )
         finer = intrinsics[0].cpu().numpy().astype(np.float32)
         finer[:2] *= STEREO_FACTOR
         cue = inverse_depth_cue(
-            pictures[0], pictures[1], finer, views.rectified_baseline, STEREO_FACTOR
+            original_images[0], original_images[1], finer, views.rectified_baseline, STEREO_FACTOR
         )
         return torch.from_numpy(cue).to(self.device)
 

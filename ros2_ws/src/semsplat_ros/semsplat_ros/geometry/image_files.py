@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures from files."""
+"""Images from files."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from numpy import ndarray
 from semsplat_ros.errors import ErrorCode, SemsplatError
 
 
-def read_picture(path: Path) -> UInt8[ndarray, "h w 3"]:
+def read_image(path: Path) -> UInt8[ndarray, "h w 3"]:
     """RGB, of any file that OpenCV reads.
 
     Raises:
-        SemsplatError: IO_ERROR if there is no such file, or it is no picture.
+        SemsplatError: IO_ERROR if there is no such file, or it is no image.
     """
     try:
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     except cv2.error:  # more pixels than OpenCV reads
-        picture = None
-    if picture is None:
-        what = "it is no picture OpenCV can read" if path.is_file() else "there is no such file"
+        image = None
+    if image is None:
+        what = "it is no image OpenCV can read" if path.is_file() else "there is no such file"
         raise SemsplatError(ErrorCode.IO_ERROR, f"cannot read {path}: {what}")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

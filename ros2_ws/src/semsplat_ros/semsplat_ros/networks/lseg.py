@@ -29,7 +29,7 @@ class LsegConfig:
 
     patch: int = 16
     table_side: int = 24
-    """Patches along each side of the picture that the position table was trained for."""
+    """Patches along each side of the image that the position table was trained for."""
     width: int = 1024
     depth: int = 24
     heads: int = 16

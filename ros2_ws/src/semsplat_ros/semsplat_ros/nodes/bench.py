@@ -302,9 +302,9 @@ class _Peer(Node):
         headers = [to_header(stamp, FRAMES[side]) for side in SIDES]
         for publisher, side, header in zip(self._infos, SIDES, headers, strict=True):
             publisher.publish(to_calibration(self._pair.rig, side, header))
-        pictures = (self._pair.left, self._pair.right)
-        for publisher, picture, header in zip(self._images, pictures, headers, strict=True):
-            publisher.publish(to_image(picture, "rgb8", header))
+        images = (self._pair.left, self._pair.right)
+        for publisher, image, header in zip(self._images, images, headers, strict=True):
+            publisher.publish(to_image(image, "rgb8", header))
         return stamp
 
     def _note(self, name: str, message: Any) -> None:

@@ -1,7 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
 """Pairs of camera poses in a room as a robot has them: stereo rigs and free moves between two
-pictures.
+images.
 """
 
 from dataclasses import dataclass, field

@@ -59,7 +59,7 @@ class TrainingConfig:
     crop_height: int = 96
     crop_width: int = 128
     crop_until: float = 0.6
-    """Share of the run that is trained on crops; the rest on whole pictures."""
+    """Share of the run that is trained on crops; the rest on whole images."""
     seed: int = 0
     log_every: int = 20
     save_seconds: float = 180.0

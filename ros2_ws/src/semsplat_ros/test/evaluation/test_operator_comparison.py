@@ -17,9 +17,9 @@ from semsplat_ros.networks import linear
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.rooms.robot import StereoRig
-from test.support.fake_model import picture
+from test.support.fake_model import block_image
 
-PAIR = BenchPair(picture({}), picture({}), StereoRig(height=128, width=160))
+PAIR = BenchPair(block_image({}), block_image({}), StereoRig(height=128, width=160))
 
 
 def test_a_gpu_has_nothing_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from semsplat_ros.scene import IntrinsicsSource, Views
 GOLDEN = Path(__file__).parents[1] / "golden" / "golden_spatialsplat_seed0.npz"
 SIDE = 256
 LIMIT = 5e-3
-"""Of a tensor's deviation; pictures and intrinsics pass through 0..1 and pixels on the way in."""
+"""Of a tensor's deviation; images and intrinsics pass through 0..1 and pixels on the way in."""
 
 
 def rule_tensors(system: str) -> dict[str, torch.Tensor]:

@@ -35,7 +35,7 @@ def model(max_width: int = 0) -> RoomModel:
 
 
 def pair(shift: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """A textured wall seen by two cameras; the right picture shows it `shift` pixels further
+    """A textured wall seen by two cameras; the right image shows it `shift` pixels further
     left."""
     rng = np.random.default_rng(0)
     wide = rng.integers(0, 255, (16, 30, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
@@ -64,9 +64,12 @@ def test_calibrated_rig_is_metric_and_its_cue_is_in_the_depth() -> None:
     )
 
 
-def test_wide_pictures_of_a_calibrated_rig_are_seen_whole() -> None:
+def test_wide_images_of_a_calibrated_rig_are_seen_whole() -> None:
     room = model(max_width=80)
-    wide = tuple(np.concatenate([picture, picture[:, ::-1]], 1)[:48] for picture in pair())
+    wide = tuple(
+        np.concatenate([original_image, original_image[:, ::-1]], 1)[:48]
+        for original_image in pair()
+    )
     calibrated = {"intrinsics": (INTRINSICS, INTRINSICS), "baseline": 0.2}
     shape = {"stereo_factor": STEREO_FACTOR, "max_width": room.info.max_width}
     given = prepare_views(wide, SIZE, **shape, **calibrated)

@@ -36,9 +36,15 @@ K = torch.tensor([[300.0, 0, 160], [0, 310, 120], [0, 0, 1]])
 
 def views(count=2, size=SIZE, intrinsics=None):
     rng = np.random.default_rng(0)
-    pictures = tuple(rng.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(count))
+    original_images = tuple(
+        rng.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(count)
+    )
     return prepare_views(
-        pictures, size, intrinsics=(intrinsics,) * count, stamps_ns=(7,) * count, frame="camera"
+        original_images,
+        size,
+        intrinsics=(intrinsics,) * count,
+        stamps_ns=(7,) * count,
+        frame="camera",
     )
 
 
@@ -67,7 +73,7 @@ def test_spatialsplat_scene(size, count):
     assert scene.provenance.stamps_ns == (7,) * count
 
 
-def test_lseg_reads_the_pictures_in_0_to_1_and_gives_the_coarse_field_its_semantics():
+def test_lseg_reads_the_images_in_0_to_1_and_gives_the_coarse_field_its_semantics():
     torch.manual_seed(0)
     lseg, given = Lseg(TINY_LSEG).eval(), views()
 

@@ -39,7 +39,7 @@ def test_features_are_half_the_size(size):
     assert dense.dtype == torch.float32
 
 
-def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch():
+def test_a_image_does_not_depend_on_its_neighbours_in_the_batch():
     images = torch.rand(3, 3, 64, 32)
     net = tiny()
     with torch.no_grad():

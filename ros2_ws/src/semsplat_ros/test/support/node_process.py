@@ -26,7 +26,7 @@ from sensor_msgs.msg import Image
 
 from semsplat_interfaces.msg import NodeStatus
 from semsplat_ros.nodes.common.conversions import to_header, to_image
-from test.support.fake_model import FakeModel, picture
+from test.support.fake_model import FakeModel, block_image
 from test.support.perception_rig import ROOM, VOCABULARY, wait_until
 
 START_S = 40.0
@@ -167,7 +167,7 @@ class NodeProcess:
         def send() -> None:
             for camera in cameras:
                 header = to_header(time.time_ns() // 10**8 * 10**8, "camera")
-                camera.publish(to_image(picture(ROOM), "rgb8", header))
+                camera.publish(to_image(block_image(ROOM), "rgb8", header))
 
         return send
 

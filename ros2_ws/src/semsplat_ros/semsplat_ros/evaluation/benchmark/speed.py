@@ -51,7 +51,7 @@ def room_pair(seed: int) -> BenchPair:
     """The first view, 640 x 480 pixels, of the robot in a room."""
     rig = StereoRig(height=480, width=640)
     with RobotInRoom(seed, rig) as robot:
-        return BenchPair(*robot.pictures(robot.pose(0.0), rig), rig)
+        return BenchPair(*robot.images(robot.pose(0.0), rig), rig)
 
 
 def spread(milliseconds: Sequence[float]) -> dict[str, float | int]:
@@ -111,7 +111,7 @@ def bench_shipped(
 
 
 def time_model(perceiver: Perceiver, pair: BenchPair, runs: int) -> dict[str, Any]:
-    """Pictures to a perception: ``prepare`` and ``perceive``.
+    """Images to a perception: ``prepare`` and ``perceive``.
 
     Returns:
         ``pairs_per_s``, ``model_ms`` and ``stages_ms`` of :data:`MODEL_STAGES`, whose times add up

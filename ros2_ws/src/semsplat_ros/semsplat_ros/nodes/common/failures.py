@@ -44,14 +44,14 @@ class Failures:
         self.memory_total = 0
         """Those among them for which memory was missing."""
         self.refused = 0
-        """Pairs whose pictures could not be used."""
+        """Pairs whose images could not be used."""
         self.last: SemsplatError | None = None
         """The newest failure; None after a pair that went well."""
         self.fault: Fault | None = None
         """Set when the node should stop; cleared by :meth:`reset`."""
 
     def refuse(self, refusal: SemsplatError) -> None:
-        """A pair whose pictures cannot be used: dropped, no fault of the model."""
+        """A pair whose images cannot be used: dropped, no fault of the model."""
         with self._lock:
             self.refused += 1
             self.last = refusal

@@ -1,16 +1,16 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""``sensor_msgs/CameraInfo`` to the intrinsics of a received picture, and to a stereo baseline.
+"""``sensor_msgs/CameraInfo`` to the intrinsics of a received image, and to a stereo baseline.
 
 CameraInfo is optional, often stale and often wrong, so every reading says what was taken or why
 nothing was. Rules (CameraInfo.msg, REP 104):
 
 * K belongs to raw images, P to rectified ones. An image counts as rectified if its topic says so
   (:func:`is_rectified_topic`). Where the one that is due is all zero, the other stands in if the
-  lens has no distortion, since then both describe the same picture.
-* K and P refer to the full sensor of `width` x `height`; the picture is its region of interest,
+  lens has no distortion, since then both describe the same image.
+* K and P refer to the full sensor of `width` x `height`; the image is its region of interest,
   binned.
-* A picture of another size is taken as scaled only if its sides have the same ratio, otherwise the
+* A image of another size is taken as scaled only if its sides have the same ratio, otherwise the
   CameraInfo is ignored: it belongs to another mode of the camera.
 * ROS and OpenCV put the centre of the first pixel at 0, this package puts it at 0.5
   (:mod:`semsplat_ros.scene`). Intrinsics leave this module in the package's convention.
@@ -38,14 +38,14 @@ _RECTIFIED_NAME = re.compile(r"(^|[/_])rect(ified)?([/_]|$)")
 
 @dataclass(frozen=True)
 class CameraReading:
-    """Intrinsics of one received picture."""
+    """Intrinsics of one received image."""
 
     intrinsics: Matrix | None
-    """Pixels of the received picture, first pixel centre at 0.5; None if CameraInfo is no use."""
+    """Pixels of the received image, first pixel centre at 0.5; None if CameraInfo is no use."""
     reason: str
     """What was used, or why nothing was."""
     distorted: bool = False
-    """True if the picture is raw and the lens bends lines: intrinsics alone are approximate."""
+    """True if the image is raw and the lens bends lines: intrinsics alone are approximate."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ def same_calibration(one: CameraInfo, other: CameraInfo) -> bool:
 def read_camera_info(
     info: CameraInfo, image_height: int, image_width: int, rectified_topic: bool
 ) -> CameraReading:
-    """Intrinsics of a received picture of `image_height` x `image_width` pixels.
+    """Intrinsics of a received image of `image_height` x `image_width` pixels.
 
     Args:
         info: the camera's newest CameraInfo; may be wrong in any way.
-        image_height: of the received picture, in pixels.
-        image_width: of the received picture, in pixels.
-        rectified_topic: whether the picture comes from a rectified image topic.
+        image_height: of the received image, in pixels.
+        image_width: of the received image, in pixels.
+        rectified_topic: whether the image comes from a rectified image topic.
     """
     full, used, problem = _matrix(info, rectified_topic)
     if full is None:
@@ -104,7 +104,7 @@ def read_camera_info(
     left, top, width, height = window
     scale_x, scale_y = image_width / width, image_height / height
     binned = f"{width / max(info.binning_x, 1):g} x {height / max(info.binning_y, 1):g}"
-    # How much the picture was resized beyond the binning that CameraInfo declares.
+    # How much the image was resized beyond the binning that CameraInfo declares.
     resized_x = scale_x * max(info.binning_x, 1)
     resized_y = scale_y * max(info.binning_y, 1)
     rounding = 1.0 / image_width + 1.0 / image_height  # odd sensors do not divide evenly
@@ -237,7 +237,7 @@ def _projection(info: CameraInfo) -> Float64[np.ndarray, "3 4"] | None:
 def _why_not_rectified(
     left: CameraInfo, right: CameraInfo, left_rectified_topic: bool, right_rectified_topic: bool
 ) -> str:
-    """Why rows of the two pictures may not correspond, or empty. In doubt there is a reason."""
+    """Why rows of the two images may not correspond, or empty. In doubt there is a reason."""
     left_p, right_p = _projection(left), _projection(right)
     if left_p is None or right_p is None:
         return "P is missing"

@@ -41,7 +41,7 @@ class Rig:
     """Intrinsics and distance of the two cameras."""
 
     intrinsics: tuple[Float[Tensor, "3 3"] | None, Float[Tensor, "3 3"] | None]
-    """Pixels of the pictures as received, None where unknown."""
+    """Pixels of the images as received, None where unknown."""
     baseline: float | None
     """Metres between the cameras, None if unknown."""
     rectified: bool
@@ -61,7 +61,7 @@ class _Answered:
 
 
 class RigReader:
-    """Keeps the CameraInfo of each camera and reads it against the pictures.
+    """Keeps the CameraInfo of each camera and reads it against the images.
 
     :meth:`store` is called by subscriptions, :meth:`read` by the worker.
 
@@ -126,8 +126,8 @@ class RigReader:
         Cameras send the same CameraInfo with every image: it is read when it changes.
 
         Args:
-            shapes: (height, width) of the left and right picture.
-            frames: frame_id of the left and right picture.
+            shapes: (height, width) of the left and right image.
+            frames: frame_id of the left and right image.
             settings: use_camera_info, rectified and scale.baseline.
 
         Raises:
@@ -181,7 +181,7 @@ class RigReader:
         self._waited = True
 
     def _find(self, side: str, shape: tuple[int, int], frame: str) -> CameraInfo | None:
-        """The CameraInfo of a picture's frame and size, else the newest."""
+        """The CameraInfo of a image's frame and size, else the newest."""
         infos = list(enumerate(self._infos[side].values()))
         if not infos:
             return None

@@ -45,7 +45,7 @@ def decode_file(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "h w 3"]:
 
     Raises:
         SemsplatError: BAD_FILE if the file cannot be decoded, INVALID_ARGUMENT if it is larger
-            than `max_pixels` or empty; checked before memory for the picture is taken.
+            than `max_pixels` or empty; checked before memory for the image is taken.
     """
     height, width = compressed_size(data)
     check_image_size(height, width, max_pixels)
@@ -114,8 +114,8 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 def _whole_jpeg(data: bytes, scan: int, size: tuple[int, int] | None) -> tuple[int, int]:
     """The size, if the scan that begins at byte `scan` has an end.
 
-    Old OpenCV versions decode a cut-off file to a picture that is half grey, so it is refused
-    here. Inside a scan ff is always followed by 00 or a restart marker, so ff d9 cannot be picture
+    Old OpenCV versions decode a cut-off file to a image that is half grey, so it is refused
+    here. Inside a scan ff is always followed by 00 or a restart marker, so ff d9 cannot be image
     data.
     """
     if size is None:

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What people look at: boxes and names for RViz, and the left picture with its objects painted
+"""What people look at: boxes and names for RViz, and the left image with its objects painted
 in."""
 
 import numpy as np
@@ -66,11 +66,11 @@ def _colour(rgb: tuple[int, int, int], alpha: float) -> ColorRGBA:
     return ColorRGBA(r=red / 255.0, g=green / 255.0, b=blue / 255.0, a=float(alpha))
 
 
-def overlay(picture: np.ndarray, arrays: SceneArrays) -> np.ndarray:
-    """The left picture with every object tinted, outlined and named.
+def overlay(image: np.ndarray, arrays: SceneArrays) -> np.ndarray:
+    """The left image with every object tinted, outlined and named.
 
     Args:
-        picture: the original left image, uint8 [H, W, 3] RGB; not changed.
+        image: the original left image, uint8 [H, W, 3] RGB; not changed.
         arrays: the scene made from it.
     """
-    return draw_objects(picture, arrays.instance_mask(view=0), arrays.perception.instances)
+    return draw_objects(image, arrays.instance_mask(view=0), arrays.perception.instances)

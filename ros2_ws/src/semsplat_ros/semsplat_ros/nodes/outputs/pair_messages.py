@@ -29,7 +29,7 @@ class PairMessages:
 
     snapshot: Snapshot
     left_rgb: np.ndarray
-    """The original left picture, uint8 [H, W, 3]."""
+    """The original left image, uint8 [H, W, 3]."""
     settings: Settings
     """Which outputs are on, opacity and number of points."""
     placement: Placement
@@ -107,8 +107,8 @@ class PairMessages:
         )
 
     def _overlay(self) -> Image:
-        picture = overlay(self.left_rgb, self._arrays)
-        return to_image(picture, "rgb8", self.snapshot.header)
+        image = overlay(self.left_rgb, self._arrays)
+        return to_image(image, "rgb8", self.snapshot.header)
 
     def _depth(self) -> Image:
         return to_image(self._arrays.depth_image(), "32FC1", self.snapshot.header)

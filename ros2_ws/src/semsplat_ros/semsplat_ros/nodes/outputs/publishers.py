@@ -138,7 +138,7 @@ class Outputs:
 
         Args:
             snapshot: the processed pair.
-            left_rgb: the original left picture, uint8 [H, W, 3].
+            left_rgb: the original left image, uint8 [H, W, 3].
             settings: which outputs are on, opacity and number of points.
         """
         self._note_period(snapshot.made)

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
-from semsplat_ros.geometry.views import original_picture
+from semsplat_ros.geometry.views import original_image
 from semsplat_ros.scene import Perception
 
 SH_C0 = 0.28209479177387814
@@ -94,7 +94,7 @@ class SceneArrays:
 
     def _original(self, network_images: np.ndarray, view: int, empty: float = 0) -> np.ndarray:
         """[H, W]: one view's network image in its original image; `empty` outside the crop."""
-        return original_picture(network_images[view], self.perception.scene.crops[view], empty)
+        return original_image(network_images[view], self.perception.scene.crops[view], empty)
 
     @cached_property
     def _instance_images(self) -> np.ndarray:

@@ -30,7 +30,7 @@ from semsplat_ros.scene import IntrinsicsSource, Perception, Views, Vocabulary
 
 _logger = logging.getLogger(__name__)
 LOW_TEXTURE = 4.0
-"""Standard deviation of the grey values (0..255) below which a picture shows next to nothing."""
+"""Standard deviation of the grey values (0..255) below which a image shows next to nothing."""
 RECENT_S = 5.0
 """Seconds over which rate and latency are reported."""
 
@@ -69,7 +69,7 @@ class Pipeline:
         """Pairs processed since activation or reset."""
         self.processed_total = 0
         self.oddities: tuple[str, ...] = ()
-        """What is odd about the newest pictures."""
+        """What is odd about the newest images."""
         self._said: set[str] = set()
         self.handled = 0
         """Pairs that were taken, well or not."""
@@ -139,11 +139,11 @@ class Pipeline:
             return
         try:
             with self._times.measure("decode"):
-                pictures = tuple(
+                images = tuple(
                     decode(message, settings.input.max_pixels)
                     for message in (pair.left, pair.right)
                 )
-            views, rig = self._prepare(perceiver, pair, pictures, settings)
+            views, rig = self._prepare(perceiver, pair, images, settings)
         except SemsplatError as refusal:
             self.failures.refuse(refusal)
             return
@@ -155,7 +155,7 @@ class Pipeline:
         if snapshot is None:
             return
         self.failures.succeed()
-        self._outputs.publish_pair(snapshot, pictures[0], settings)
+        self._outputs.publish_pair(snapshot, images[0], settings)
         latency = (self._now_ns() - pair.left_stamp_ns) / 1e9
         self._recent.append((time.monotonic(), latency))
 
@@ -163,12 +163,12 @@ class Pipeline:
         self,
         perceiver: Perceiver,
         pair: ImagePair,
-        pictures: tuple[np.ndarray, ...],
+        images: tuple[np.ndarray, ...],
         settings: Settings,
     ) -> tuple[Views, Rig]:
-        self._notice(pair, pictures)
+        self._notice(pair, images)
         frames = (pair.left.header.frame_id, pair.right.header.frame_id)
-        left, right = pictures
+        left, right = images
         rig = self.rig_reader.read((left.shape[:2], right.shape[:2]), frames, settings)
         with self._times.measure("prepare"):
             views = perceiver.prepare(
@@ -182,14 +182,14 @@ class Pipeline:
             )
         return views, rig
 
-    def _notice(self, pair: ImagePair, pictures: tuple[np.ndarray, ...]) -> None:
-        """Say once what is odd about the pictures, though they can be processed."""
+    def _notice(self, pair: ImagePair, images: tuple[np.ndarray, ...]) -> None:
+        """Say once what is odd about the images, though they can be processed."""
         left, right = pair.left, pair.right
-        sizes = [f"{p.shape[1]} x {p.shape[0]}" for p in pictures]
+        sizes = [f"{p.shape[1]} x {p.shape[0]}" for p in images]
         frame = left.header.frame_id
         found = {
-            "pictures show next to nothing (black, white or covered lens?)": any(
-                _texture(p) < LOW_TEXTURE for p in pictures
+            "images show next to nothing (black, white or covered lens?)": any(
+                _texture(p) < LOW_TEXTURE for p in images
             ),
             f"left is {sizes[0]}, right {sizes[1]}: processed, but not as a rectified pair": (
                 sizes[0] != sizes[1]
@@ -236,9 +236,9 @@ def segmentation_settings(settings: Settings) -> SegmentationSettings:
     )
 
 
-def _texture(picture: np.ndarray) -> float:
-    """Standard deviation of the values of a picture [H, W, 3], 0..255, from a sample."""
-    _, deviation = cv2.meanStdDev(picture[::8, ::8].reshape(-1))
+def _texture(image: np.ndarray) -> float:
+    """Standard deviation of the values of a image [H, W, 3], 0..255, from a sample."""
+    _, deviation = cv2.meanStdDev(image[::8, ::8].reshape(-1))
     return float(deviation[0, 0])
 
 

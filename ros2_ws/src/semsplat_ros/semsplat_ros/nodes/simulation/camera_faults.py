@@ -14,12 +14,12 @@ FAULTS = {
     "none": "all is well",
     "left_silent": "the left camera sends nothing",
     "right_silent": "the right camera sends nothing",
-    "right_late": "the right camera takes and sends its picture fault.delay later",
+    "right_late": "the right camera takes and sends its image fault.delay later",
     "wrong_encoding": f"the left image says it is {UNKNOWN_ENCODING}",
     "short_data": "the left image has half of its bytes",
     "corrupt_jpeg": "the left JPEG is cut off (needs compressed)",
     "zero_stamps": "both images have no stamp",
-    "resolution_change": "both cameras send pictures of half the size",
+    "resolution_change": "both cameras send images of half the size",
 }
 """Name -> what happens in a faulty frame."""
 

@@ -189,14 +189,14 @@ class RoomCameras(Node):
         pose = robot.pose(travelled)
         now = self.get_clock().now().nanoseconds
         stamp, later = to_time(now), to_time(now + round(values["fault.delay"] * 1e9))
-        pictures = robot.pictures(pose, rig)
+        images = robot.images(pose, rig)
         self._pose.publish(simulated_camera.to_camera_pose(pose, stamp))
         if self._transforms is not None:
             self._transforms.sendTransform(
                 simulated_camera.to_transforms(pose, rig.baseline, stamp)
             )
-        for side, picture in zip(FRAMES, pictures, strict=True):
-            frame = self._frame(side, picture, rig, stamp, values)
+        for side, image in zip(FRAMES, images, strict=True):
+            frame = self._frame(side, image, rig, stamp, values)
             spoiled = spoil(frame, fault, values["fault.delay"], later)
             if spoiled is None:
                 continue
@@ -205,14 +205,14 @@ class RoomCameras(Node):
             else:
                 self._publish(spoiled)
 
-    def _frame(self, side: str, picture, rig: StereoRig, stamp: Time, values: dict) -> CameraFrame:
+    def _frame(self, side: str, image, rig: StereoRig, stamp: Time, values: dict) -> CameraFrame:
         header = partial(Header, stamp=stamp, frame_id=FRAMES[side])
-        frame = CameraFrame(side, simulated_camera.to_raw(picture, values["encoding"], header()))
+        frame = CameraFrame(side, simulated_camera.to_raw(image, values["encoding"], header()))
         if values["publish_camera_info"]:
             frame.info = simulated_camera.to_calibration(rig, side, header())
         jpeg = self._jpegs.get(side)
         if jpeg is not None and jpeg.get_subscription_count():
-            frame.jpeg = simulated_camera.to_jpeg(picture, header())
+            frame.jpeg = simulated_camera.to_jpeg(image, header())
         return frame
 
     def _publish(self, frame: CameraFrame) -> None:

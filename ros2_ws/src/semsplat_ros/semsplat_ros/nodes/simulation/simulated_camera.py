@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a simulated stereo camera sends: pictures in the usual encodings, calibration, its pose.
+"""What a simulated stereo camera sends: images in the usual encodings, calibration, its pose.
 
 The inverse of :mod:`semsplat_ros.nodes.inputs.image_decoding` and
 :mod:`semsplat_ros.nodes.inputs.camera_info`.
@@ -77,7 +77,7 @@ ENCODERS: dict[str, Callable[[Pixels], np.ndarray]] = {
 
 
 def to_raw(rgb: Pixels, encoding: str, header: Header) -> Image:
-    """A picture in one of :data:`ENCODERS`."""
+    """A image in one of :data:`ENCODERS`."""
     rows = np.ascontiguousarray(ENCODERS[encoding](rgb))
     message = Image(header=header, encoding=encoding)
     message.height, message.width = int(rgb.shape[0]), int(rgb.shape[1])
@@ -88,7 +88,7 @@ def to_raw(rgb: Pixels, encoding: str, header: Header) -> Image:
 
 
 def to_jpeg(rgb: Pixels, header: Header) -> CompressedImage:
-    """A picture as JPEG."""
+    """A image as JPEG."""
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     message = CompressedImage(header=header, format="rgb8; jpeg compressed bgr8")

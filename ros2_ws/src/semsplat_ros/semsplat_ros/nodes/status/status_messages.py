@@ -194,7 +194,7 @@ def _inference(facts: Facts) -> DiagnosticStatus:
     values: dict[str, object] = {
         "Pairs failed": facts.failed,
         "Pairs failed, memory": facts.failed_memory,
-        "Pairs with unusable pictures": facts.refused,
+        "Pairs with unusable images": facts.refused,
         "Exceptions in callbacks": facts.bugs,
         "GPU memory (bytes)": facts.gpu_bytes,
         "Events in window": max((len(times) for times in facts.stages.values()), default=0),

@@ -23,7 +23,7 @@ from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.lsm import TINY_LSM
 from semsplat_ros.networks.point_transformer.network import PointTransformer
 from semsplat_ros.rooms.robot import StereoRig
-from test.support.fake_model import picture
+from test.support.fake_model import block_image
 
 LIMIT = 0.01
 """With weights made from names, where raw head values are sums of terms that nearly cancel. What
@@ -54,7 +54,7 @@ def test_comparison_sees_the_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
         return by_rule(name, 0, TINY_CROCO, TINY_DPT, (32, 48), dtype=dtype)
 
     monkeypatch.setattr(upstream_speed, "rule_model", small)
-    pair = BenchPair(picture({"red": (20, 40, 40, 60)}), picture({}), StereoRig(128, 160))
+    pair = BenchPair(block_image({"red": (20, 40, 40, 60)}), block_image({}), StereoRig(128, 160))
     apart = compare_precision(pair, UpstreamRun("dust3r", "bf16", "cpu", 1))
     assert {name.removeprefix("network.") for name in apart} == OBSERVED
     assert all(1e-5 < value < 0.05 for value in apart.values())
@@ -75,7 +75,7 @@ def test_a_point_transformer_is_also_compared_with_the_points_of_float32(
 
     monkeypatch.setattr(PointTransformer, "forward", watched)
     monkeypatch.setattr(upstream_speed, "rule_model", small)
-    pair = BenchPair(picture({"red": (20, 40, 40, 60)}), picture({}), StereoRig(128, 160))
+    pair = BenchPair(block_image({"red": (20, 40, 40, 60)}), block_image({}), StereoRig(128, 160))
     apart = compare_precision(pair, UpstreamRun("lsm", "bf16", "cpu", 1))
     exact, rounded, again = seen
     assert torch.equal(again, exact) and not torch.equal(rounded, exact)

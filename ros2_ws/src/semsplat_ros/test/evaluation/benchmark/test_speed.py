@@ -20,7 +20,7 @@ from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.rooms.robot import StereoRig
-from test.support.fake_model import FakeModel, ToyTextEncoder, picture
+from test.support.fake_model import FakeModel, ToyTextEncoder, block_image
 
 ROOM = {"red": (20, 40, 40, 60)}
 KEYS = {
@@ -30,7 +30,7 @@ KEYS = {
 
 
 def pair() -> BenchPair:
-    return BenchPair(picture(ROOM), picture(ROOM), StereoRig(height=128, width=160))
+    return BenchPair(block_image(ROOM), block_image(ROOM), StereoRig(height=128, width=160))
 
 
 def perceiver() -> Perceiver:

@@ -20,7 +20,7 @@ from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
 from semsplat_ros.rooms.robot import StereoRig
-from test.support.fake_model import picture
+from test.support.fake_model import block_image
 
 ROOM = {"red": (20, 40, 40, 60)}
 
@@ -73,7 +73,7 @@ def test_weights_are_counted_once_and_the_text_tower_with_them() -> None:
 def test_a_run_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     small = pair_loading.by_rule("dust3r", 0, TINY_CROCO, TINY_DPT, (32, 48))
     monkeypatch.setattr(upstream_speed, "rule_model", lambda *_: small)
-    pair = BenchPair(picture(ROOM), picture(ROOM), StereoRig(height=128, width=160))
+    pair = BenchPair(block_image(ROOM), block_image(ROOM), StereoRig(height=128, width=160))
     found = bench_upstream(pair, UpstreamRun("dust3r", "fp32", "cpu", 1), 1)
     assert found["image_size"] == [32, 48]
     assert found["model_ms"]["runs"] == 1

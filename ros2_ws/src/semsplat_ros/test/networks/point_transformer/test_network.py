@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from semsplat_ros.networks.point_transformer import blocks
 from semsplat_ros.networks.point_transformer.blocks import (
     TINY_POINT_TRANSFORMER,
     DropPath,
@@ -20,7 +21,7 @@ from semsplat_ros.networks.point_transformer.cloud import (
     structure_of,
     voxelize,
 )
-from semsplat_ros.networks.point_transformer.network import PointTransformer, Unpooling, blocks
+from semsplat_ros.networks.point_transformer.network import PointTransformer, Unpooling
 from semsplat_ros.networks.precision import set_compute_dtype
 
 CONFIG = TINY_POINT_TRANSFORMER

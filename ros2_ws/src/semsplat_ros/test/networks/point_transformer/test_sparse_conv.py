@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsplat_ros.families.weights.named_weights import DUST3R_RULE, rule_array, rule_generator
-from semsplat_ros.networks.point_transformer.network import sparse_conv
+from semsplat_ros.networks.point_transformer import sparse_conv
 from semsplat_ros.networks.point_transformer.sparse_conv import SubmanifoldConv3d, voxels_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "golden_ptv3_seed0.npz"

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""CameraInfo to intrinsics and baseline, against pictures that carry their own coordinates."""
+"""CameraInfo to intrinsics and baseline, against images that carry their own coordinates."""
 
 import math
 
@@ -22,7 +22,7 @@ from semsplat_ros.nodes.inputs.camera_info import (
 def camera_info(
     fx: float = 500.0, cx: float = 320.0, cy: float = 240.0, tx: float = 0.0, **changes
 ) -> CameraInfo:
-    """A 640 x 480 pinhole camera whose raw and rectified pictures are the same."""
+    """A 640 x 480 pinhole camera whose raw and rectified images are the same."""
     info = CameraInfo(width=640, height=480, distortion_model="plumb_bob")
     info.d = [0.0] * 5
     info.k = [fx, 0.0, cx, 0.0, fx + 10, cy, 0.0, 0.0, 1.0]
@@ -40,7 +40,7 @@ def stereo(baseline: float = 0.12, fx: float = 500.0, **changes) -> tuple[Camera
 # --- intrinsics ---
 
 
-def test_raw_pictures_take_k_and_rectified_ones_p():
+def test_raw_images_take_k_and_rectified_ones_p():
     info = camera_info(d=[0.1, -0.2, 0.0, 0.0, 0.0])
     info.p = [450.0, 0.0, 310.0, -50.0, 0.0, 455.0, 230.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     raw = read_camera_info(info, 480, 640, rectified_topic=False)
@@ -94,10 +94,10 @@ def test_the_other_matrix_stands_in_only_without_distortion(rectified):
     focal=st.floats(300, 3000),
     use_roi=st.booleans(),
 )
-def test_binning_region_and_scale_against_a_picture_of_coordinates(
+def test_binning_region_and_scale_against_a_image_of_coordinates(
     binning, offset, size, zoom, focal, use_roi
 ):
-    """The full picture holds each pixel's own coordinates.
+    """The full image holds each pixel's own coordinates.
 
     What is left of it after cropping, binning and shrinking must be seen along the same rays.
     """

@@ -48,7 +48,7 @@ YUV = ("yuv422", "uyvy", "yuv422_yuy2", "yuyv", "nv12", "nv21")
 
 
 def memory_rows(rgb: np.ndarray, encoding: str, big_endian: bool) -> np.ndarray:
-    """Rows of memory [rows, row bytes] of a picture in an encoding; written without OpenCV."""
+    """Rows of memory [rows, row bytes] of a image in an encoding; written without OpenCV."""
     height, width = rgb.shape[:2]
     if encoding in BAYER:
         mosaic = np.empty((height, width), np.uint8)
@@ -98,7 +98,7 @@ def image_message(
 
 
 def blocks(seed: int, height: int, width: int, encoding: str) -> np.ndarray:
-    """A picture that survives the encoding: grey, or constant where chroma or colour is shared."""
+    """A image that survives the encoding: grey, or constant where chroma or colour is shared."""
     rng = np.random.default_rng(seed)
     if encoding.startswith("mono"):
         return np.repeat(rng.integers(0, 256, (height, width, 1), np.uint8), 3, -1)
@@ -149,7 +149,7 @@ def test_every_encoding_comes_back(
 @pytest.mark.parametrize("encoding", BAYER)
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (2, 8), (8, 2)])
 def test_bayer_images_too_small_to_interpolate_are_refused(encoding, height, width):
-    """OpenCV answers with a black picture, without an error."""
+    """OpenCV answers with a black image, without an error."""
     message = image_message(blocks(0, height, width, encoding), encoding)
     assert "at least 4 x 4" in refusal(message).message
 
@@ -348,7 +348,7 @@ def test_the_format_field_of_image_transport_is_no_obstacle():
     assert "depth" in error.message
 
 
-def test_exif_orientation_does_not_turn_the_picture():
+def test_exif_orientation_does_not_turn_the_image():
     data = bytes(file_message(smooth(20, 40), ".jpg").data)
     entry = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
     exif = b"Exif\0\0MM\0\x2a\0\0\0\x08" + struct.pack(">H", 1) + entry + bytes(4)
@@ -378,7 +378,7 @@ def test_a_jpeg_above_the_limit_is_refused_by_its_header(monkeypatch):
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.3, 0.6, 0.9, 0.99])
 def test_cut_off_files_are_refused_before_decoding(monkeypatch, ending, share):
-    """OpenCV 4.6 would return a half grey picture, so it must not even be asked."""
+    """OpenCV 4.6 would return a half grey image, so it must not even be asked."""
     data = bytes(file_message(smooth(60, 80), ending).data)
     monkeypatch.setattr(cv2, "imdecode", None)
     message = with_data(data[: int(len(data) * share)], ending)
@@ -433,13 +433,13 @@ def decodes_or_refuses(message: Image | CompressedImage) -> None:
     data=st.binary(max_size=600),
     is_bigendian=st.integers(0, 255),
 )
-def test_random_images_give_a_picture_or_a_coded_refusal(**fields):
+def test_random_images_give_a_image_or_a_coded_refusal(**fields):
     decodes_or_refuses(Image(**{**fields, "data": array.array("B", fields["data"])}))
 
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
-def test_random_and_mutated_files_give_a_picture_or_a_coded_refusal(data):
+def test_random_and_mutated_files_give_a_image_or_a_coded_refusal(data):
     ending = data.draw(st.sampled_from([".jpg", ".png"]))
     valid = bytearray(file_message(smooth(9, 13), ending).data)
     for _ in range(data.draw(st.integers(0, 6))):

@@ -31,7 +31,7 @@ def synchronizers(request, monkeypatch):
             monkeypatch.setattr(message_filters, name, getattr(stock_synchronizers, name))
 
 
-def picture(stamp_ns: int, name: str = "") -> Image:
+def image(stamp_ns: int, name: str = "") -> Image:
     """The smallest valid image."""
     message = Image(height=1, width=1, encoding="mono8", step=1, data=array.array("B", [7]))
     message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, SECOND)
@@ -40,7 +40,7 @@ def picture(stamp_ns: int, name: str = "") -> Image:
 
 
 def feed(guard: PairSynchronizer, side: int, stamp_ns: int, name: str = "") -> ImagePair | None:
-    (guard.left, guard.right)[side](picture(stamp_ns, name))
+    (guard.left, guard.right)[side](image(stamp_ns, name))
     return guard.take()
 
 
@@ -100,7 +100,7 @@ def test_fault_1_an_exception_inside_the_synchroniser_does_not_block_the_next_me
 def test_fault_1_bad_stamps_never_reach_the_synchroniser(max_offset, sec, nanosec, reason):
     drops: list[Drop] = []
     guard = PairSynchronizer(max_offset, 5, on_drop=drops.append)
-    bad = picture(START)
+    bad = image(START)
     bad.header.stamp.sec, bad.header.stamp.nanosec = sec, nanosec
 
     in_time(guard.left, bad)
@@ -183,8 +183,8 @@ def test_fault_4_a_busy_consumer_stalls_no_stream():
 
     def send(start: int, count: int) -> None:
         for index in range(count):
-            guard.left(picture(start + index * 33 * MS))
-            guard.right(picture(start + index * 33 * MS))
+            guard.left(image(start + index * 33 * MS))
+            guard.right(image(start + index * 33 * MS))
 
     send(START, 1)
     assert taken.wait(20.0)
@@ -207,7 +207,7 @@ def test_fault_4_a_slow_drop_listener_stalls_no_stream(side):
 
     guard = PairSynchronizer(0.02, 5, on_drop=listener)
     callback = (guard.left, guard.right)[side]
-    thread = threading.Thread(target=callback, args=(picture(0),), daemon=True)
+    thread = threading.Thread(target=callback, args=(image(0),), daemon=True)
     thread.start()
     assert inside.wait(20.0)
     in_time(feed_pairs, guard, START, 3)
@@ -219,15 +219,15 @@ def test_fault_4_a_slow_drop_listener_stalls_no_stream(side):
 # --- validation ---
 
 
-def test_pictures_that_cannot_be_used_are_dropped_with_their_reason():
+def test_images_that_cannot_be_used_are_dropped_with_their_reason():
     drops: list[Drop] = []
     guard = PairSynchronizer(0.02, 5, max_pixels=100, on_drop=drops.append)
     large = Image(
         height=11, width=10, encoding="mono8", step=10, data=array.array("B", bytes(110))
     )
-    short = picture(START)
+    short = image(START)
     short.data = array.array("B")
-    unknown = picture(START)
+    unknown = image(START)
     unknown.encoding = "jpeg2000"
     no_file = CompressedImage(format="jpeg", data=array.array("B", b"GIF89a"))
     words = ("max_pixels", "0 bytes", "jpeg2000", "47 49 46")
@@ -244,11 +244,11 @@ def test_pictures_that_cannot_be_used_are_dropped_with_their_reason():
 def test_a_drop_that_repeats_says_so_until_a_good_message_comes():
     drops: list[Drop] = []
     guard = PairSynchronizer(0.02, 5, on_drop=drops.append)
-    guard.left(picture(0))
-    guard.right(picture(0))
-    guard.left(picture(0))
-    guard.left(picture(START))
-    guard.left(picture(0))
+    guard.left(image(0))
+    guard.right(image(0))
+    guard.left(image(0))
+    guard.left(image(START))
+    guard.left(image(0))
     assert [drop.repeated for drop in drops] == [False, False, True, False]
 
 
@@ -257,7 +257,7 @@ def test_a_listener_that_raises_does_no_harm():
         raise RuntimeError("a bug in the listener")
 
     guard = PairSynchronizer(0.02, 5, on_drop=listener)
-    guard.left(picture(0))
+    guard.left(image(0))
     assert feed_pairs(guard, START, 3) == 3
 
 
@@ -324,9 +324,9 @@ def test_a_changed_tolerance_holds_from_the_next_message_on():
 
 def test_reset_forgets_waiting_messages_and_the_untaken_pair():
     guard = PairSynchronizer(0.02, 5)
-    guard.left(picture(START))
-    guard.right(picture(START))
-    guard.left(picture(START + SECOND))
+    guard.left(image(START))
+    guard.right(image(START))
+    guard.left(image(START + SECOND))
     guard.reset("deactivated")
     assert guard.take() is None
     assert feed(guard, 1, START + SECOND) is None
@@ -468,7 +468,7 @@ def test_two_threads_lose_nothing():
 
     def send(callback):
         for index in range(count):
-            callback(picture(START + index * MS))
+            callback(image(START + index * MS))
 
     threads = [
         threading.Thread(target=send, args=(callback,), daemon=True)
@@ -487,7 +487,7 @@ def test_two_threads_lose_nothing():
 
 
 def some_pair(stamp_ns: int) -> ImagePair:
-    return ImagePair(picture(stamp_ns), picture(stamp_ns), stamp_ns, stamp_ns, 0.0)
+    return ImagePair(image(stamp_ns), image(stamp_ns), stamp_ns, stamp_ns, 0.0)
 
 
 def test_the_newest_pair_wins():

@@ -14,7 +14,7 @@ from semsplat_ros.nodes.outputs.target_frame import Placement
 from semsplat_ros.nodes.parameters.settings import Settings
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import Perception
-from test.support.fake_model import FakeModel, picture
+from test.support.fake_model import FakeModel, block_image
 from test.support.perception_rig import ROOM
 
 HEADER = to_header(5_000_000_000, "left_optical")
@@ -24,14 +24,14 @@ DEPTH = {"depth/image", "depth/camera_info"}
 @pytest.fixture(scope="module")
 def perception() -> Perception:
     perceiver = Perceiver(FakeModel())
-    room = picture(ROOM)
+    room = block_image(ROOM)
     views = perceiver.prepare(room, room, baseline=0.1, frame="left_optical")
     return perceiver.perceive(views, perceiver.make_vocabulary(["chair", "table"], 1))
 
 
 def messages_of(perception: Perception, settings: Settings = Settings()) -> PairMessages:  # noqa: B008
     snapshot = Snapshot(perception, HEADER, scene_info(perception, 1), 1, 0.0, 5_000_000_000)
-    return PairMessages(snapshot, picture(ROOM), settings, Placement(HEADER, None, None), 1.0)
+    return PairMessages(snapshot, block_image(ROOM), settings, Placement(HEADER, None, None), 1.0)
 
 
 def with_scene(perception: Perception, **fields) -> Perception:

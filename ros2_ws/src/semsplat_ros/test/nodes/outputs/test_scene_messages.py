@@ -35,7 +35,7 @@ from semsplat_ros.nodes.outputs.scene_arrays import SceneArrays
 from semsplat_ros.objects.colours import label_colour
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import Match, ObjectInstance, Roi
-from test.support.fake_model import FakeModel, picture
+from test.support.fake_model import FakeModel, block_image
 
 STAMP = 1_700_000_000_123_456_789
 HEADER = to_header(STAMP, "left_optical")
@@ -64,7 +64,7 @@ def comparable(message, kind: str = ""):
 @pytest.fixture(scope="module")
 def perception():
     perceiver = Perceiver(FakeModel())
-    room = picture(ROOM)
+    room = block_image(ROOM)
     views = perceiver.prepare(
         room, room, stamps_ns=(STAMP, STAMP + 5_000_000), frame="left_optical", baseline=0.1
     )
@@ -74,7 +74,7 @@ def perception():
 @pytest.fixture(scope="module")
 def nothing():
     perceiver = Perceiver(FakeModel(empty=True))
-    room = picture(ROOM)
+    room = block_image(ROOM)
     views = perceiver.prepare(room, room, stamps_ns=(STAMP, STAMP), frame="left_optical")
     return perceiver.perceive(views, perceiver.make_vocabulary(["chair"], 1))
 
@@ -355,7 +355,7 @@ def test_mask_is_zero_where_no_gaussian_is_and_for_numbers_that_do_not_fit(perce
 
 def test_mask_is_zero_outside_the_network_crop():
     perceiver = Perceiver(FakeModel())
-    wide = picture({"red": (0, 0, 300, 100)}, height=100, width=300)
+    wide = block_image({"red": (0, 0, 300, 100)}, height=100, width=300)
     perception = perceiver.perceive(perceiver.prepare(wide, wide))
     arrays = SceneArrays(perception)
     crop = perception.scene.crops[0]
@@ -397,7 +397,7 @@ def test_camera_info_and_pose(perception):
     # The fake model's focal length is the network's width; 40 network pixels are 160 original
     # ones.
     assert info.k[0] == pytest.approx(160.0)
-    # The principal point is the picture's middle; ROS counts the first pixel's centre as 0.
+    # The principal point is the image's middle; ROS counts the first pixel's centre as 0.
     assert info.k[2] == pytest.approx(79.5)
     assert info.p[3] == 0.0
     pose = round_trip(scene_messages.relative_pose(perception, HEADER))
@@ -450,7 +450,7 @@ def test_markers_begin_with_a_delete_and_name_objects(perception, nothing):
 
 
 def test_overlay_tints_objects_only(perception):
-    room = picture(ROOM)
+    room = block_image(ROOM)
     before = room.copy()
     out = overlay(room, SceneArrays(perception))
     np.testing.assert_array_equal(room, before)

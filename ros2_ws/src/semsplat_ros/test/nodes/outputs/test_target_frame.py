@@ -22,7 +22,7 @@ from test.support.perception_rig import FRAME, Rig, wait_until
 tf2_ros = pytest.importorskip("tf2_ros")
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 OBJECTS = ("instances", "points", "markers")
-PICTURES = ("masks/left", "depth/image", "gaussians", "relative_pose")
+IMAGES = ("masks/left", "depth/image", "gaussians", "relative_pose")
 ROTATION = Rotation.from_quat([-0.5, 0.5, -0.5, 0.5])
 """Optical z is x of map, optical x is -y of map."""
 SHIFT = np.array([3.0, -2.0, 1.0])
@@ -57,12 +57,12 @@ def know_the_way(rig: Rig) -> None:
     assert placed
 
 
-def test_objects_are_given_in_the_target_frame_and_pictures_are_not(ros_graph):
-    rig = Rig(ros_graph, listen=(*OBJECTS, *PICTURES), target_frame="map").wait_active()
+def test_objects_are_given_in_the_target_frame_and_images_are_not(ros_graph):
+    rig = Rig(ros_graph, listen=(*OBJECTS, *IMAGES), target_frame="map").wait_active()
     rig.send_infos()
     # Without TF: the same outputs, in the camera's frame, and a warning.
     before = rig.send()
-    here = {name: rig.of_stamp(name, before) for name in (*OBJECTS, *PICTURES)}
+    here = {name: rig.of_stamp(name, before) for name in (*OBJECTS, *IMAGES)}
     assert here["instances"].header.frame_id == here["points"].header.frame_id == FRAME
     assert len(here["instances"].instances) == 2
     warned = rig.wait_status(lambda s: "target_frame" in s.message)
@@ -74,11 +74,11 @@ def test_objects_are_given_in_the_target_frame_and_pictures_are_not(ros_graph):
 
     know_the_way(rig)
     after = rig.send()
-    there = {name: rig.of_stamp(name, after) for name in (*OBJECTS, *PICTURES)}
+    there = {name: rig.of_stamp(name, after) for name in (*OBJECTS, *IMAGES)}
     for name in OBJECTS:
         first = there[name].markers[0] if name == "markers" else there[name]
         assert first.header.frame_id == "map", name
-    for name in PICTURES:
+    for name in IMAGES:
         assert there[name].header.frame_id == FRAME, name
     for old, new in zip(here["instances"].instances, there["instances"].instances, strict=True):
         assert (old.id, old.label, old.box_size) == (new.id, new.label, new.box_size)

@@ -15,7 +15,7 @@ from rosgraph_msgs.msg import Clock
 
 from semsplat_ros.errors import ErrorCode
 from semsplat_ros.nodes.common.conversions import to_time
-from test.support.fake_model import picture
+from test.support.fake_model import block_image
 from test.support.perception_rig import ROOM, Rig, camera_info, wait_until
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
@@ -176,7 +176,7 @@ def test_resolution_may_change(ros_graph):
     rig = Rig(ros_graph, listen=("instances", "masks/left")).wait_active()
     rig.send_infos()
     rig.good_pair_works()
-    big = np.repeat(np.repeat(picture(ROOM), 2, 0), 3, 1)
+    big = np.repeat(np.repeat(block_image(ROOM), 2, 0), 3, 1)
     header = rig.send(big, big)
     assert rig.of_stamp("instances", header)
     mask = rig.of_stamp("masks/left", header)
@@ -192,15 +192,15 @@ def test_resolution_may_change(ros_graph):
     assert info.intrinsics_source == info.INTRINSICS_CAMERA_INFO, "the first size is remembered"
 
 
-def test_pictures_of_two_sizes_are_processed(ros_graph):
+def test_images_of_two_sizes_are_processed(ros_graph):
     rig = Rig(ros_graph, **{"scale.baseline": 0.1}).wait_active()
-    header = rig.send(None, np.repeat(np.repeat(picture(ROOM), 2, 0), 2, 1))
+    header = rig.send(None, np.repeat(np.repeat(block_image(ROOM), 2, 0), 2, 1))
     assert rig.of_stamp("instances", header)
     rig.good_pair_works()
 
 
 @pytest.mark.parametrize("grey", [0, 255])
-def test_pictures_without_texture_give_an_empty_scene(ros_graph, grey):
+def test_images_without_texture_give_an_empty_scene(ros_graph, grey):
     rig = Rig(ros_graph).wait_active()
     flat = np.full((128, 160, 3), grey, np.uint8)
     header = rig.send(flat, flat)
@@ -215,7 +215,7 @@ def test_corrupt_files_are_dropped(ros_graph):
     from sensor_msgs.msg import CompressedImage
 
     rig = Rig(ros_graph, **{"input.image_transport": "compressed"}).wait_active()
-    _, good = cv2.imencode(".jpg", picture(ROOM)[..., ::-1])
+    _, good = cv2.imencode(".jpg", block_image(ROOM)[..., ::-1])
 
     def send(data: bytes):
         header = rig.header()

@@ -18,7 +18,7 @@ from test.support.perception_rig import Rig, wait_until
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 TEN_MEGABYTES = 10_000_000
-BIG_PICTURE = (512, 640)
+BIG_IMAGE = (512, 640)
 """Of the network: 655 360 points a cloud."""
 
 
@@ -40,9 +40,9 @@ def start(tmp_path):
 def test_listener_of_clouds_that_is_stopped_or_killed_holds_nothing_up(ros_graph, start):
     rig = Rig(
         ros_graph,
-        FakeModel(image_size=BIG_PICTURE),
+        FakeModel(image_size=BIG_IMAGE),
         listen=("instances", "points"),
-        **{"output.max_points": 2 * BIG_PICTURE[0] * BIG_PICTURE[1]},
+        **{"output.max_points": 2 * BIG_IMAGE[0] * BIG_IMAGE[1]},
     ).wait_active()
     reader = start("listen", rig.namespace)
 

@@ -187,9 +187,9 @@ def test_ticks_lie_on_one_grid_and_the_missed_ones_are_left_out(period, delay):
     assert due <= 100.0 + max(delay, period) * (1 + 1e-9)
 
 
-def test_standing_robot_repeats_its_picture_and_driving_one_does_not(listener):
-    pictures = listener.fresh("left/image_raw", 3)
-    assert pictures[0].data == pictures[-1].data
+def test_standing_robot_repeats_its_image_and_driving_one_does_not(listener):
+    images = listener.fresh("left/image_raw", 3)
+    assert images[0].data == images[-1].data
     listener.set(motion="drive", speed=3.0)
     poses = listener.fresh("camera_pose", 6)
     assert len({(p.pose.position.x, p.pose.orientation.z) for p in poses}) > 1

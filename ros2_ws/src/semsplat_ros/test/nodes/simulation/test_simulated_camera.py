@@ -23,7 +23,7 @@ MAX_PIXELS = 1 << 20
 HEADER = Header(frame_id="left_camera_optical")
 
 
-def smooth_picture() -> np.ndarray:
+def smooth_image() -> np.ndarray:
     """Colours that change slowly, so that halved chroma and Bayer patterns lose little."""
     rng = np.random.default_rng(0)
     small = rng.integers(30, 226, (4, 5, 3), dtype=np.uint8)
@@ -32,10 +32,10 @@ def smooth_picture() -> np.ndarray:
 
 @pytest.mark.parametrize("encoding", sorted(ENCODERS))
 def test_encoding_is_read_back(encoding):
-    picture = smooth_picture()
-    sent = to_raw(picture, encoding, HEADER)
+    image = smooth_image()
+    sent = to_raw(image, encoding, HEADER)
     pixels = decode(deserialize_message(serialize_message(sent), Image), MAX_PIXELS)
-    expected = picture.astype(float)
+    expected = image.astype(float)
     if encoding.startswith("mono"):
         expected = (expected @ (0.299, 0.587, 0.114))[..., None]
     exact = encoding in ("rgb8", "bgr8", "rgba8", "bgra8")
@@ -43,8 +43,8 @@ def test_encoding_is_read_back(encoding):
 
 
 def test_jpeg_is_read_back():
-    picture = smooth_picture()
-    assert np.abs(decode(to_jpeg(picture, HEADER), MAX_PIXELS) - picture.astype(float)).mean() < 3
+    image = smooth_image()
+    assert np.abs(decode(to_jpeg(image, HEADER), MAX_PIXELS) - image.astype(float)).mean() < 3
 
 
 def test_calibration_gives_the_baseline():

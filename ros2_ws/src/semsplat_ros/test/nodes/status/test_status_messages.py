@@ -158,7 +158,7 @@ def test_lost_device_is_a_fault_at_once():
     assert failures.fault.free_model
 
 
-def test_unusable_pictures_never_are_a_fault():
+def test_unusable_images_never_are_a_fault():
     failures = Failures()
     for _ in range(50):
         failures.refuse(SemsplatError(ErrorCode.INVALID_ARGUMENT, "corrupt JPEG"))
