@@ -45,26 +45,15 @@ def bench(
     compare_precisions: Annotated[
         bool, typer.Option(help="Upstream systems: how far tokens and heads are from fp32's.")
     ] = False,
-    compare_operators: Annotated[
-        bool, typer.Option(help="Upstream systems, fp32 on the CPU: PyTorch's operators alone.")
-    ] = False,
     node: Annotated[bool, typer.Option(help="Also run the ROS node (shipped models).")] = True,
     seed: Annotated[int, typer.Option(help="Room that the images show.", min=0)] = 1_000_000,
     json_path: JsonFile = None,
 ) -> None:
     """Measure speed and memory on a 640 x 480 stereo pair of a generated room."""
-    from semsplat_ros.errors import ErrorCode, SemsplatError
+    from semsplat_ros.errors import SemsplatError
     from semsplat_ros.evaluation.benchmark import speed
 
     try:
-        if compare_operators and (
-            weights is Weights.SHIPPED or "fp32" not in precision.split(",")
-        ):
-            raise SemsplatError(
-                ErrorCode.INVALID_ARGUMENT,
-                "--compare-operators is for upstream systems in fp32: give --weights rule, and "
-                "fp32 among --precision",
-            )
         if weights is Weights.RULE:
             from semsplat_ros.evaluation.benchmark.upstream_speed import UpstreamRun
 
@@ -72,7 +61,7 @@ def bench(
                 UpstreamRun(model, p, device, threads, image_size) for p in precision.split(",")
             ]
             pair = speed.in_own_process(speed.room_pair, seed)
-            figures = _upstream(pair, jobs, runs or 3, compare_precisions, compare_operators)
+            figures = _upstream(pair, jobs, runs or 3, compare_precisions)
         else:
             pair = speed.in_own_process(speed.room_pair, seed)
             figures = _shipped((pair, model, checkpoint, device, threads, runs or 100), node)
@@ -94,18 +83,14 @@ def _shipped(job: tuple, node: bool) -> dict[str, Any]:
     return speed.figures(job[1], of_model)
 
 
-def _upstream(pair, jobs: list, runs: int, precisions: bool, operators: bool) -> dict[str, Any]:
+def _upstream(pair, jobs: list, runs: int, precisions: bool) -> dict[str, Any]:
     from semsplat_ros.evaluation.benchmark import speed
     from semsplat_ros.evaluation.benchmark.precision_comparison import compare_precision
     from semsplat_ros.evaluation.benchmark.upstream_speed import bench_upstream
-    from semsplat_ros.evaluation.operator_comparison import compare_operators
 
     found = {}
     for job in jobs:
         found[job.precision] = speed.in_own_process(bench_upstream, pair, job, runs)
-        if operators and job.precision == "fp32":
-            turns = speed.in_own_process(compare_operators, pair, job, runs)
-            found[job.precision]["operators_ms"] = turns
         if precisions and job.precision != "fp32":
             apart = speed.in_own_process(compare_precision, pair, job)
             found[job.precision]["relative_to_fp32"] = apart
@@ -133,7 +118,5 @@ def _print(figures: dict[str, Any]) -> None:
             + f", peak {part['peak_mib']} MiB"
             + (f", of which weights {part['weights_mib']} MiB" if "weights_mib" in part else "")
         )
-        for operators, values in part.get("operators_ms", {}).items():
-            console.print(f"  in turns, {operators} operators: {values['median']} ms")
         for where, difference in part.get("relative_to_fp32", {}).items():
             console.print(f"  {where}: {100 * difference:.3f} % from fp32")

@@ -49,7 +49,7 @@ class Board:
         return np.concatenate([grid, np.zeros((len(grid), 1))], 1).astype(np.float32) * self.square
 
     def corners(self, image: UInt8[np.ndarray, "h w 3"]) -> Corners | None:
-        """Where they are in a image, pixels; None if the board is not seen whole."""
+        """Where they are in an image, pixels; None if the board is not seen whole."""
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         found, at = cv2.findChessboardCorners(grey, (self.columns, self.rows))
         if not found:

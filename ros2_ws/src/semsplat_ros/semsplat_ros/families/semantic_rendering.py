@@ -77,7 +77,7 @@ def render_coarse_semantics(
     """Uncompressed semantics of SpatialSplat's coarse field, in `features`.
 
     Their opacities do not contain the importance (SpatialSplat paper). The field has one Gaussian
-    for 8 x 8 pixels, so a image of an eighth of the side holds all it can show; that is what
+    for 8 x 8 pixels, so an image of an eighth of the side holds all it can show; that is what
     training compares with the 2D model's map of the true image. The vectors are not normalised.
 
     Args:

@@ -138,7 +138,7 @@ class SpatialSplatModel(NoPoSplatModel):
             LSeg; None for a scene without language.
         text_encoder: of the extractor's space.
         prune: leave out fine Gaussians whose importance does not exceed the threshold. They weigh
-            a thousandth in the paper's blending, so a image hardly changes and a third of the
+            a thousandth in the paper's blending, so an image hardly changes and a third of the
             memory goes; off by default because every pixel then keeps its point.
         lifting: how semantics reach the fine Gaussians.
 

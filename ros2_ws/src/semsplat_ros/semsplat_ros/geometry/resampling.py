@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Ways to bring a image to a network's size. A network does best with the one it was trained
+"""Ways to bring an image to a network's size. A network does best with the one it was trained
 with.
 """
 
@@ -37,7 +37,7 @@ def resample(
     width: int,
     how: Resampling = Resampling.AREA,
 ) -> Float[Tensor, "3 {height} {width}"]:
-    """The central part of a image at another size, 0..1.
+    """The central part of an image at another size, 0..1.
 
     Args:
         original_image: RGB.

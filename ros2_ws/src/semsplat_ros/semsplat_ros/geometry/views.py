@@ -16,7 +16,7 @@ from semsplat_ros.scene import Crop, IntrinsicsSource, Views
 MIN_SIDE = 16
 """Pixels; a smaller image is a mistake."""
 PATCH = 16
-"""Sides of a network image that keeps a image's shape are multiples of it, and two at least."""
+"""Sides of a network image that keeps an image's shape are multiples of it, and two at least."""
 
 
 def central_crop(height: int, width: int, network_height: int, network_width: int) -> Crop:
@@ -37,7 +37,7 @@ def central_crop(height: int, width: int, network_height: int, network_width: in
 
 
 def same_shape(height: int, width: int, image_size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a network image that shows nearly all of a image, as DUSt3R's images
+    """Height and width of a network image that shows nearly all of an image, as DUSt3R's images
     are loaded: the longer side becomes that of `image_size`, both are cut to whole patches, and of
     a square image only what `image_size` shows is kept.
 
@@ -204,13 +204,13 @@ def _check_image(image: np.ndarray) -> None:
     if not isinstance(image, np.ndarray):
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"a image of type {type(image).__name__} given; give a NumPy array, RGB uint8",
+            f"an image of type {type(image).__name__} given; give a NumPy array, RGB uint8",
         )
     shape, kind = image.shape, image.dtype
     if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < MIN_SIDE:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"a image of shape {shape} and type {kind} given; give RGB uint8 "
+            f"an image of shape {shape} and type {kind} given; give RGB uint8 "
             f"[height, width, 3] of at least {MIN_SIDE} x {MIN_SIDE} pixels",
         )
 

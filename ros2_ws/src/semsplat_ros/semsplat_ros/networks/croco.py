@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from semsplat_ros.networks.linear import Linear
 from semsplat_ros.networks.precision import CentredLinear
 from semsplat_ros.networks.rope import RopeTable, apply_rope, grid_positions, rope_table
 
@@ -90,7 +89,7 @@ class Mlp(nn.Module):
         width: int,
         hidden: int,
         out: int | None = None,
-        linear: type[nn.Linear] = Linear,
+        linear: type[nn.Linear] = nn.Linear,
     ) -> None:
         super().__init__()
         self.fc1 = linear(width, hidden)
@@ -104,7 +103,7 @@ class Mlp(nn.Module):
 class SelfAttention(nn.Module):
     """Multi-head self-attention, with rotary positions if a table is given."""
 
-    def __init__(self, width: int, heads: int, linear: type[nn.Linear] = Linear) -> None:
+    def __init__(self, width: int, heads: int, linear: type[nn.Linear] = nn.Linear) -> None:
         super().__init__()
         self.heads = heads
         self.qkv = linear(width, 3 * width)
@@ -127,7 +126,7 @@ class CrossAttention(nn.Module):
     positions.
     """
 
-    def __init__(self, width: int, heads: int, linear: type[nn.Linear] = Linear) -> None:
+    def __init__(self, width: int, heads: int, linear: type[nn.Linear] = nn.Linear) -> None:
         super().__init__()
         self.heads = heads
         self.projq = linear(width, width)
@@ -158,7 +157,7 @@ class EncoderBlock(nn.Module):
     """Pre-norm transformer block."""
 
     def __init__(
-        self, width: int, heads: int, mlp_ratio: int, linear: type[nn.Linear] = Linear
+        self, width: int, heads: int, mlp_ratio: int, linear: type[nn.Linear] = nn.Linear
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=NORM_EPS)
@@ -180,7 +179,7 @@ class DecoderBlock(nn.Module):
     """
 
     def __init__(
-        self, width: int, heads: int, mlp_ratio: int, linear: type[nn.Linear] = Linear
+        self, width: int, heads: int, mlp_ratio: int, linear: type[nn.Linear] = nn.Linear
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=NORM_EPS)
@@ -206,7 +205,7 @@ class DecoderBlock(nn.Module):
 
 def linear_of_block(index: int) -> type[nn.Linear]:
     """The kind of linear layer in a transformer's block, counted from 0."""
-    return CentredLinear if index < CENTRED_BLOCKS else Linear
+    return CentredLinear if index < CENTRED_BLOCKS else nn.Linear
 
 
 class PatchEmbed(nn.Module):
@@ -240,14 +239,14 @@ class TwoViewTransformer(nn.Module):
             for i in range(c.encoder_depth)
         )
         self.enc_norm = nn.LayerNorm(c.encoder_width, eps=NORM_EPS)
-        self.decoder_embed = Linear(c.encoder_width, c.decoder_width)
+        self.decoder_embed = nn.Linear(c.encoder_width, c.decoder_width)
         self.dec_blocks = self._decoder()
         self.dec_blocks2 = self._decoder()
         self.dec_norm = nn.LayerNorm(c.decoder_width, eps=NORM_EPS)
         # Stored in every official file (it served masked pre-training), read by nothing here.
         self.mask_token = nn.Parameter(torch.zeros(1, 1, c.decoder_width))
         if c.intrinsics_token:
-            self.intrinsic_encoder = Linear(9, c.encoder_width)
+            self.intrinsic_encoder = nn.Linear(9, c.encoder_width)
 
     def _decoder(self) -> nn.ModuleList:
         c = self.config

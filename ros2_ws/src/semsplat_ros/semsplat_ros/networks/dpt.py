@@ -20,8 +20,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semsplat_ros.networks.croco import CrocoConfig
-from semsplat_ros.networks.freed_memory import release_freed_memory
-from semsplat_ros.networks.winograd import Conv3x3
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def dpt_config_for(croco: CrocoConfig) -> DptConfig:
 
 
 STRIP_ROWS = 32
-"""Of a image; see :func:`in_strips`."""
+"""Of an image; see :func:`in_strips`."""
 
 
 def up2(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c hh ww"]:
@@ -77,7 +75,7 @@ def in_strips(layers: nn.Module, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "
 
 
 def token_map(tokens: Float[Tensor, "b n c"], grid: tuple[int, int]) -> Float[Tensor, "b c h w"]:
-    """Tokens as a image, without a copy: channels last in memory.
+    """Tokens as an image, without a copy: channels last in memory.
 
     Convolutions and what is between them keep that layout, which the CPU computes faster in.
     `unflatten` after `transpose` would give a batch of one strides that PyTorch takes for channels
@@ -91,8 +89,8 @@ class ResidualConvUnit(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = Conv3x3(channels, channels)
-        self.conv2 = Conv3x3(channels, channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Same shape, float32."""
@@ -134,7 +132,9 @@ class Scratch(nn.Module):
 
     def __init__(self, config: DptConfig) -> None:
         super().__init__()
-        convs = [Conv3x3(c, config.channels, bias=False) for c in config.level_channels]
+        convs = [
+            nn.Conv2d(c, config.channels, 3, padding=1, bias=False) for c in config.level_channels
+        ]
         self.layer1_rn, self.layer2_rn, self.layer3_rn, self.layer4_rn = convs
         self.layer_rn = nn.ModuleList(convs)
         self.refinenet1 = FeatureFusionBlock(config.channels)
@@ -200,9 +200,9 @@ class RegressionDpt(DptTrunk):
         super().__init__(config)
         c = self.config
         self.head = nn.Sequential(
-            Conv3x3(c.channels, c.last_channels),
+            nn.Conv2d(c.channels, c.last_channels, 3, padding=1),
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
-            Conv3x3(c.last_channels, c.last_channels),
+            nn.Conv2d(c.last_channels, c.last_channels, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(c.last_channels, out_channels, 1),
         )
@@ -213,8 +213,6 @@ class RegressionDpt(DptTrunk):
         """Raw values, before any map, float32."""
         first, enlarge, *last = self.head
         path = first(self.trunk(features, grid))
-        # What follows is the largest tensor of the head.
-        release_freed_memory(path.device)
         return in_strips(nn.Sequential(*last), enlarge(path))
 
 

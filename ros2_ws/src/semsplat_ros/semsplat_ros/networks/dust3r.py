@@ -20,7 +20,6 @@ from semsplat_ros.networks.dpt import (
     exp_confidence,
     expm1_points,
 )
-from semsplat_ros.networks.freed_memory import release_freed_memory
 
 DESCRIPTOR_CHANNELS = 24
 
@@ -75,7 +74,6 @@ class Dust3rNetwork(TwoViewTransformer):
             images: -1..1, sides multiples of 16, portrait or landscape.
         """
         features = super().forward(images)
-        release_freed_memory(images.device)
         return PairPointMaps(
             point_map(self.downstream_head1(features.reference, features.grid)),
             point_map(self.downstream_head2(features.others, features.grid)),

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from semsplat_ros.networks.croco import CrocoConfig
 from semsplat_ros.networks.dpt import DptConfig, DptTrunk, dpt_config_for
-from semsplat_ros.networks.linear import Linear
 from semsplat_ros.networks.splatt3r import PairGaussians, Splatt3rNetwork
 
 SEMANTIC_CHANNELS = 16
@@ -78,8 +77,8 @@ class Projection(nn.Module):
         out: int = CLIP_CHANNELS,
     ) -> None:
         super().__init__()
-        self.hidden = Linear(channels, hidden)
-        self.out = Linear(hidden, out)
+        self.hidden = nn.Linear(channels, hidden)
+        self.out = nn.Linear(hidden, out)
 
     def forward(self, x: Float[Tensor, "*b d"]) -> Float[Tensor, "*b c"]:
         """Not normalised."""

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from semsplat_ros.networks.clip.clip import CLIP_VIT_B32, TINY_CLIP, Clip, ClipConfig
 from semsplat_ros.networks.croco import NORM_EPS, EncoderBlock, PatchEmbed, linear_of_block
 from semsplat_ros.networks.dpt import FeatureFusionBlock, ResidualConvUnit, token_map
-from semsplat_ros.networks.linear import Linear
 
 SIDE_MULTIPLE = 32
 """The coarsest of the four levels is half of the patch grid."""
@@ -80,7 +79,7 @@ class VisionTransformer(nn.Module):
             EncoderBlock(c.width, c.heads, c.mlp_ratio, linear_of_block(i)) for i in range(c.depth)
         )
         self.norm = nn.LayerNorm(c.width, eps=NORM_EPS)
-        self.head = Linear(c.width, c.image_classes)
+        self.head = nn.Linear(c.width, c.image_classes)
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b n c"]]:
         """Outputs of the hooked blocks, class token first."""
@@ -109,7 +108,7 @@ class ProjectReadout(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.project = nn.Sequential(Linear(2 * width, width), nn.GELU())
+        self.project = nn.Sequential(nn.Linear(2 * width, width), nn.GELU())
 
     def forward(self, tokens: Float[Tensor, "b n c"]) -> Float[Tensor, "b m c"]:
         rest = tokens[:, 1:]

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from semsplat_ros.networks.croco import TINY_CROCO, CrocoConfig
 from semsplat_ros.networks.dpt import TINY_DPT, DptConfig
 from semsplat_ros.networks.dust3r import Dust3rNetwork, PointMap
-from semsplat_ros.networks.freed_memory import release_freed_memory
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg, LsegConfig
 from semsplat_ros.networks.lsm_head import LsmGaussianHead, LsmGaussians
 from semsplat_ros.networks.point_transformer.blocks import (
@@ -135,7 +134,6 @@ class LsmNetwork(nn.Module):
         language_tokens, reduced = self.language(images)[1:]
         points = torch.stack([first.points, second.points], dim=1)
         cloud = self.assemble(points, images)
-        release_freed_memory(images.device)
         gaussians = self.gaussians(cloud, image_tokens, language_tokens, reduced)
         return LsmPrediction((first, second), gaussians)
 
@@ -147,7 +145,7 @@ class LsmNetwork(nn.Module):
         return LanguageFeatures(dense, tokens, self.feature_reduction(dense))
 
     def expand(self, features: Float[Tensor, "b f h w"]) -> Float[Tensor, "b d hh ww"]:
-        """A image of compressed features in LSeg's space, half the size."""
+        """An image of compressed features in LSeg's space, half the size."""
         half = F.interpolate(features, scale_factor=0.5, mode="bilinear", align_corners=False)
         return self.feature_expansion(half)
 
@@ -195,7 +193,6 @@ class LsmNetwork(nn.Module):
         features = self.point_transformer(
             cloud.features, cloud.structure, image_tokens, language_tokens
         )
-        release_freed_memory(features.device)
         scenes = len(cloud.points)
         per_pixel = enlarge(reduced).permute(0, 2, 3, 1).reshape(scenes, -1, reduced.shape[1])
         return self.gaussian_head(

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semsplat_ros.geometry.spacing import mean_square_spacing
-from semsplat_ros.networks.linear import Linear
 
 SH_DEGREE = 3
 SH_COEFFICIENTS = (SH_DEGREE + 1) ** 2
@@ -56,7 +55,7 @@ class LsmGaussianHead(nn.Module):
     def __init__(self, in_channels: int = 64, feature_channels: int = 64) -> None:
         super().__init__()
         self.splits = (3, 4, 1, 3 * SH_COEFFICIENTS, feature_channels)
-        self.gaussian_proj = Linear(in_channels, sum(self.splits))
+        self.gaussian_proj = nn.Linear(in_channels, sum(self.splits))
 
     def forward(
         self,

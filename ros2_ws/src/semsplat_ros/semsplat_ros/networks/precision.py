@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from semsplat_ros.networks.linear import Linear
-
 _MATRIX_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
-class CentredLinear(Linear):
+class CentredLinear(nn.Linear):
     """A linear layer of which a smaller format loses little: W x = W' (x - m) + W m.
 
     m is the mean of all tokens; only the product with the deviations is computed with rounded

@@ -16,13 +16,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semsplat_ros.networks.dpt import DptConfig, DptTrunk, up2
-from semsplat_ros.networks.linear import Linear
-from semsplat_ros.networks.winograd import Conv3x3
 
 
 def _pixel_head(channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
-        Conv3x3(channels, channels, bias=False),
+        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
         nn.Identity(),
         nn.ReLU(inplace=True),
         nn.Dropout(0.1),
@@ -81,8 +79,8 @@ class FeatureModulation(nn.Module):
 
     def __init__(self, language_channels: int, channels: int) -> None:
         super().__init__()
-        self.fc_gamma = Linear(language_channels, channels)
-        self.fc_beta = Linear(language_channels, channels)
+        self.fc_gamma = nn.Linear(language_channels, channels)
+        self.fc_beta = nn.Linear(language_channels, channels)
 
     def forward(
         self, x: Float[Tensor, "b c h w"], language: Float[Tensor, "b d hl wl"]

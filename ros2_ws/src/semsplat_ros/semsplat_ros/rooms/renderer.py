@@ -153,7 +153,7 @@ class RoomRenderer:
         if height > self.size[0] or width > self.size[1]:
             raise SemsplatError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"a image of {width}x{height} was asked for, but this renderer was made for at "
+                f"an image of {width}x{height} was asked for, but this renderer was made for at "
                 f"most {self.size[1]}x{self.size[0]}: make one with a larger size",
             )
         self._gl.make_current()

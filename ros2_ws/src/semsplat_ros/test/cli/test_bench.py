@@ -14,11 +14,6 @@ from semsplat_ros.cli.main import build_app
         (["--model", "giraffe"], "giraffe"),
         (["--weights", "rule"], "weights by rule"),
         (["--model", "lsm", "--weights", "rule", "--precision", "fp8"], "fp8"),
-        (["--compare-operators"], "--weights rule"),
-        (
-            ["--model", "lsm", "--weights", "rule", "--precision", "bf16", "--compare-operators"],
-            "fp32 among",
-        ),
     ],
 )
 def test_refusals_are_one_line_and_status_2(options: list[str], says: str) -> None:

@@ -22,7 +22,7 @@ def run(*arguments):
 
 @pytest.fixture
 def image(tmp_path):
-    path = tmp_path / "a image.png"
+    path = tmp_path / "an image.png"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (40, 60), np.uint8))
     return path
 

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Loading needs the memory of the weights and hardly more."""
+"""Loading needs the memory of the file and of what is converted from it, and hardly more."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ print(memory("VmHWM") - before)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measures with Linux's /proc")
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("container", ["safetensors", "pth"])
-def test_peak_memory_is_at_most_a_fifth_more_than_the_file(tmp_path, container, dtype):
+def test_peak_memory_is_the_mapped_file_and_what_is_converted(tmp_path, container, dtype):
     torch.manual_seed(0)
     layers = [nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)]
     state = nn.Sequential(*layers).state_dict()
@@ -54,4 +54,6 @@ def test_peak_memory_is_at_most_a_fifth_more_than_the_file(tmp_path, container, 
     command = [sys.executable, "-c", script, str(path), dtype]
     grown = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     kept = BYTES if dtype == "float32" else BYTES / 2
-    assert 0.9 * kept < grown < 1.2 * BYTES, f"{grown / BYTES:.2f} times the file"
+    # Pages of a mapped file that were read count until the system needs the memory.
+    converted = 0 if dtype == "float32" else BYTES / 2
+    assert 0.9 * kept < grown < 1.2 * (BYTES + converted), f"{grown / BYTES:.2f} times the file"

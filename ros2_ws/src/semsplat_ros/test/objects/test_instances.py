@@ -22,7 +22,7 @@ from test.support.fake_model import FakeModel, ToyTextEncoder, block_image, colo
 LABELS = ("unlabelled", "chair", "table", "ball", "wall")
 VOCABULARY = Vocabulary(1, LABELS, ToyTextEncoder().encode(list(LABELS[1:])))
 BLOCKS = {"red": (20, 40, 40, 60), "green": (100, 60, 30, 30), "red_2": (112, 8, 24, 24)}
-"""Colour and place in a image of 128 x 160: 2400, 900 and 576 pixels."""
+"""Colour and place in an image of 128 x 160: 2400, 900 and 576 pixels."""
 
 
 def scene_of(

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""A model without weights for tests: every strong colour of a image is an object.
+"""A model without weights for tests: every strong colour of an image is an object.
 
 Red things are chairs, green ones tables, blue ones balls, everything pale is wall. The switches of
 :class:`FakeModel` make it slow, make it fail, or make it answer with rubbish.

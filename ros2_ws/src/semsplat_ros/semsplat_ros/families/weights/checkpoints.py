@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.mapped_memory import in_dtype
 from semsplat_ros.families.weights.files import open_weights
 from semsplat_ros.families.weights.identification import UNKNOWN, FileLayout, identify
 from semsplat_ros.families.weights.sources import WEIGHT_SOURCES
@@ -158,7 +157,7 @@ def load_into(module: Module, weights: Checkpoint | Mapping[str, Tensor]) -> Mod
             f"{origin} does not fit {type(module).__name__}: {_shorten(differences)}",
         )
     module.load_state_dict(
-        {name: in_dtype(tensor, wanted[name].dtype) for name, tensor in weights.items()},
+        {name: tensor.to(wanted[name].dtype) for name, tensor in weights.items()},
         strict=True,
         assign=True,
     )

@@ -15,8 +15,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from semsplat_ros.networks.linear import Linear, linear
-
 
 @dataclass(frozen=True)
 class ClipConfig:
@@ -61,12 +59,12 @@ class ClipAttention(nn.Module):
         self.heads = heads
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
         nn.init.xavier_uniform_(self.in_proj_weight)
 
     def forward(self, x: Float[Tensor, "b n c"], causal: bool = False) -> Float[Tensor, "b n c"]:
         """Mix the tokens; with `causal` each one sees itself and those before it."""
-        qkv = linear(x.to(self.in_proj_weight.dtype), self.in_proj_weight, self.in_proj_bias)
+        qkv = F.linear(x.to(self.in_proj_weight.dtype), self.in_proj_weight, self.in_proj_bias)
         q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))
@@ -74,7 +72,7 @@ class ClipAttention(nn.Module):
     def values(self, x: Float[Tensor, "b n c"]) -> Float[Tensor, "b n c"]:
         """Every token attends to itself alone: out_proj(v_proj(x))."""
         weight, bias = self.in_proj_weight.chunk(3)[2], self.in_proj_bias.chunk(3)[2]
-        return self.out_proj(linear(x.to(weight.dtype), weight, bias))
+        return self.out_proj(F.linear(x.to(weight.dtype), weight, bias))
 
 
 class ClipMlp(nn.Module):
@@ -82,8 +80,8 @@ class ClipMlp(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.c_fc = Linear(width, 4 * width)
-        self.c_proj = Linear(4 * width, width)
+        self.c_fc = nn.Linear(width, 4 * width)
+        self.c_proj = nn.Linear(4 * width, width)
 
     def forward(self, x: Float[Tensor, "b n c"]) -> Float[Tensor, "b n c"]:
         """Each token by itself."""

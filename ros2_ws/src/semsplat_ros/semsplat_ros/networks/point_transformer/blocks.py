@@ -13,7 +13,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from semsplat_ros.networks.croco import Mlp
-from semsplat_ros.networks.linear import Linear
 from semsplat_ros.networks.point_transformer.cloud import PointFeatures, Structure
 from semsplat_ros.networks.point_transformer.sparse_conv import SubmanifoldConv3d
 
@@ -103,8 +102,8 @@ class WindowAttention(nn.Module):
         self.window = window
         self.rule = rule
         self.order = order
-        self.qkv = Linear(width, 3 * width)
-        self.proj = Linear(width, width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
 
     def forward(
         self, features: Float[Tensor, "n c"], structure: Structure, norm: nn.Module
@@ -161,7 +160,7 @@ class Block(nn.Module):
         self.cpe = nn.ModuleList(
             [
                 SubmanifoldConv3d(width, width, POSITION_KERNEL),
-                Linear(width, width),
+                nn.Linear(width, width),
                 nn.LayerNorm(width),
             ]
         )

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semsplat_ros.networks.croco import Mlp
-from semsplat_ros.networks.linear import Linear, linear
 
 
 class BiasFreeAttention(nn.Module):
@@ -20,7 +19,7 @@ class BiasFreeAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
-        self.out_proj = Linear(width, width, bias=False)
+        self.out_proj = nn.Linear(width, width, bias=False)
         nn.init.xavier_uniform_(self.in_proj_weight)
 
     def forward(
@@ -29,7 +28,7 @@ class BiasFreeAttention(nn.Module):
         dtype = self.out_proj.weight.dtype
         weights = self.in_proj_weight.chunk(3)
         q, k, v = (
-            linear(tokens.to(dtype), weight).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            F.linear(tokens.to(dtype), weight).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for tokens, weight in zip((x, memory, memory), weights, strict=True)
         )
         mixed = F.scaled_dot_product_attention(q, k, v)

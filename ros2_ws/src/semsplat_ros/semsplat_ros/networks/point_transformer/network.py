@@ -13,8 +13,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from semsplat_ros.networks.freed_memory import release_freed_memory
-from semsplat_ros.networks.linear import Linear
 from semsplat_ros.networks.point_transformer.blocks import Block, PointTransformerConfig
 from semsplat_ros.networks.point_transformer.cloud import PointFeatures, Structure, coarsen
 from semsplat_ros.networks.point_transformer.fusion import FusionBlock
@@ -66,7 +64,7 @@ class Pooling(nn.Module):
 
     def __init__(self, in_channels: int, width: int) -> None:
         super().__init__()
-        self.proj = Linear(in_channels, width)
+        self.proj = nn.Linear(in_channels, width)
         self.norm = nn.Sequential(_batch_norm(width))
 
     def forward(self, points: PointFeatures, shuffle: bool) -> PointFeatures:
@@ -86,8 +84,8 @@ class Unpooling(nn.Module):
 
     def __init__(self, in_channels: int, skip_channels: int, width: int) -> None:
         super().__init__()
-        self.proj = nn.Sequential(Linear(in_channels, width), _batch_norm(width))
-        self.proj_skip = nn.Sequential(Linear(skip_channels, width), _batch_norm(width))
+        self.proj = nn.Sequential(nn.Linear(in_channels, width), _batch_norm(width))
+        self.proj_skip = nn.Sequential(nn.Linear(skip_channels, width), _batch_norm(width))
 
     def forward(self, coarse: PointFeatures, skip: PointFeatures) -> PointFeatures:
         own = _project(self.proj_skip, skip.features)
@@ -131,7 +129,6 @@ class DecoderStage(nn.Module):
     ) -> None:
         super().__init__()
         width = config.decoder_channels[stage]
-        self.finest = stage == 0
         self.up = Unpooling(in_channels, config.encoder_channels[stage], width)
         self.depth = config.decoder_depths[stage]
         for i in range(self.depth):
@@ -141,8 +138,6 @@ class DecoderStage(nn.Module):
 
     def forward(self, levels: list[PointFeatures]) -> PointFeatures:
         """Takes the two coarsest off `levels`, so that nobody holds them longer than needed."""
-        if self.finest:
-            release_freed_memory(levels[-1].features.device)
         points = self.up(levels.pop(), levels.pop())
         for i in range(self.depth):
             points = getattr(self, f"block{i}")(points)
@@ -181,11 +176,11 @@ class PointTransformer(nn.Module):
             }
         )
         bottom, first_up = c.encoder_channels[-1], c.decoder_channels[-1]
-        self.dust_feat_proj = Linear(c.image_width, bottom)
+        self.dust_feat_proj = nn.Linear(c.image_width, bottom)
         self.decoder_block_dust = FusionBlock(bottom, c.fusion_heads, c.mlp_ratio)
-        self.lseg_feat_proj = Linear(c.language_width, bottom)
+        self.lseg_feat_proj = nn.Linear(c.language_width, bottom)
         self.decoder_block_lseg = FusionBlock(bottom, c.fusion_heads, c.mlp_ratio)
-        self.multi_scale_proj = Linear(c.language_width, first_up)
+        self.multi_scale_proj = nn.Linear(c.language_width, first_up)
         self.decoder_block_multi_scale = FusionBlock(first_up, c.multi_scale_heads, c.mlp_ratio)
 
     def forward(

@@ -10,7 +10,7 @@ nothing was. Rules (CameraInfo.msg, REP 104):
   lens has no distortion, since then both describe the same image.
 * K and P refer to the full sensor of `width` x `height`; the image is its region of interest,
   binned.
-* A image of another size is taken as scaled only if its sides have the same ratio, otherwise the
+* An image of another size is taken as scaled only if its sides have the same ratio, otherwise the
   CameraInfo is ignored: it belongs to another mode of the camera.
 * ROS and OpenCV put the centre of the first pixel at 0, this package puts it at 0.5
   (:mod:`semsplat_ros.scene`). Intrinsics leave this module in the package's convention.

@@ -181,7 +181,7 @@ class RigReader:
         self._waited = True
 
     def _find(self, side: str, shape: tuple[int, int], frame: str) -> CameraInfo | None:
-        """The CameraInfo of a image's frame and size, else the newest."""
+        """The CameraInfo of an image's frame and size, else the newest."""
         infos = list(enumerate(self._infos[side].values()))
         if not infos:
             return None

@@ -114,7 +114,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 def _whole_jpeg(data: bytes, scan: int, size: tuple[int, int] | None) -> tuple[int, int]:
     """The size, if the scan that begins at byte `scan` has an end.
 
-    Old OpenCV versions decode a cut-off file to a image that is half grey, so it is refused
+    Old OpenCV versions decode a cut-off file to an image that is half grey, so it is refused
     here. Inside a scan ff is always followed by 00 or a restart marker, so ff d9 cannot be image
     data.
     """

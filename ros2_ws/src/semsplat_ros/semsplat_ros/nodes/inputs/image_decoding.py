@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``sensor_msgs/Image`` and ``CompressedImage`` to RGB uint8 arrays.
 
-Everything that arrives is checked here before it is used. A image that cannot be used is refused
+Everything that arrives is checked here before it is used. An image that cannot be used is refused
 with a :class:`SemsplatError` whose sentence names the sizes; nothing else is raised, whatever the
 bytes are. All functions are thread-safe and keep no state.
 """

@@ -30,7 +30,7 @@ from semsplat_ros.scene import IntrinsicsSource, Perception, Views, Vocabulary
 
 _logger = logging.getLogger(__name__)
 LOW_TEXTURE = 4.0
-"""Standard deviation of the grey values (0..255) below which a image shows next to nothing."""
+"""Standard deviation of the grey values (0..255) below which an image shows next to nothing."""
 RECENT_S = 5.0
 """Seconds over which rate and latency are reported."""
 
@@ -237,7 +237,7 @@ def segmentation_settings(settings: Settings) -> SegmentationSettings:
 
 
 def _texture(image: np.ndarray) -> float:
-    """Standard deviation of the values of a image [H, W, 3], 0..255, from a sample."""
+    """Standard deviation of the values of an image [H, W, 3], 0..255, from a sample."""
     _, deviation = cv2.meanStdDev(image[::8, ::8].reshape(-1))
     return float(deviation[0, 0])
 

@@ -3,7 +3,7 @@
 """The node's services. They exist from construction on and answer in every state.
 
 A query is answered from the scene that is current when it comes and never waits for the network.
-The only service that waits for a image is `capture`, because that is what it is for.
+The only service that waits for an image is `capture`, because that is what it is for.
 """
 
 import math

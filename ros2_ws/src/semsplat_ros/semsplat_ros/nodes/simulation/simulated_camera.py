@@ -77,7 +77,7 @@ ENCODERS: dict[str, Callable[[Pixels], np.ndarray]] = {
 
 
 def to_raw(rgb: Pixels, encoding: str, header: Header) -> Image:
-    """A image in one of :data:`ENCODERS`."""
+    """An image in one of :data:`ENCODERS`."""
     rows = np.ascontiguousarray(ENCODERS[encoding](rgb))
     message = Image(header=header, encoding=encoding)
     message.height, message.width = int(rgb.shape[0]), int(rgb.shape[1])
@@ -88,7 +88,7 @@ def to_raw(rgb: Pixels, encoding: str, header: Header) -> Image:
 
 
 def to_jpeg(rgb: Pixels, header: Header) -> CompressedImage:
-    """A image as JPEG."""
+    """An image as JPEG."""
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     message = CompressedImage(header=header, format="rgb8; jpeg compressed bgr8")

@@ -48,7 +48,7 @@ YUV = ("yuv422", "uyvy", "yuv422_yuy2", "yuyv", "nv12", "nv21")
 
 
 def memory_rows(rgb: np.ndarray, encoding: str, big_endian: bool) -> np.ndarray:
-    """Rows of memory [rows, row bytes] of a image in an encoding; written without OpenCV."""
+    """Rows of memory [rows, row bytes] of an image in an encoding; written without OpenCV."""
     height, width = rgb.shape[:2]
     if encoding in BAYER:
         mosaic = np.empty((height, width), np.uint8)
@@ -98,7 +98,7 @@ def image_message(
 
 
 def blocks(seed: int, height: int, width: int, encoding: str) -> np.ndarray:
-    """A image that survives the encoding: grey, or constant where chroma or colour is shared."""
+    """An image that survives the encoding: grey, or constant where chroma or colour is shared."""
     rng = np.random.default_rng(seed)
     if encoding.startswith("mono"):
         return np.repeat(rng.integers(0, 256, (height, width, 1), np.uint8), 3, -1)
