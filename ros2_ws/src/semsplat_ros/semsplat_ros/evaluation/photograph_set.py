@@ -268,7 +268,7 @@ def _first_fault(error: ValidationError) -> str:
     what = faults[0]["msg"].removeprefix("Value error, ")
     if faults[0]["type"] == "extra_forbidden":
         what = "unknown key; docs/photographs.md names those that a set has"
-    more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return f"{place.removeprefix('.')}: {what}{more}".removeprefix(": ")
 
 
