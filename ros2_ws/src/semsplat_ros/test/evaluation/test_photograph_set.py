@@ -138,3 +138,8 @@ def test_pictures_that_are_not_installed_come_with_the_command_that_installs_the
         read_set(BUILT_IN)
     assert caught.value.code is ErrorCode.IO_ERROR
     assert f"--target {tmp_path}/photographs stereodemo=={STEREODEMO_VERSION}" in str(caught.value)
+
+
+def test_the_set_up_fetches_the_version_that_was_labelled() -> None:
+    pins = Path(__file__).parents[5] / "environment" / "photographs.txt"
+    assert f"\nstereodemo=={STEREODEMO_VERSION} --hash=sha256:" in pins.read_text()
