@@ -262,10 +262,10 @@ def _install_packages(prefix: Path | None) -> None:
 
 
 def _install_photographs() -> None:
-    """Pictures that a model is measured on. What cannot be had is told by the command that needs
+    """Images that a model is measured on. What cannot be had is told by the command that needs
     it: nothing else waits for them.
     """
-    # The package takes no Python 3.12, which its pictures do not care about.
+    # The package takes no Python 3.12, which its images do not care about.
     alone = ["--no-deps", "--require-hashes", "--ignore-requires-python"]
     beside = ["--upgrade", "--target", str(VENV / "photographs")]
     try:

@@ -44,8 +44,8 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            f"perception_node = {PACKAGE}.nodes.process:perception_node",
-            f"room_cameras = {PACKAGE}.nodes.process:room_cameras",
+            f"perception_node = {PACKAGE}.nodes.executables:perception_node",
+            f"room_cameras = {PACKAGE}.nodes.executables:room_cameras",
             f"semsplat = {PACKAGE}.cli.main:main",
         ],
     },

@@ -1,4 +1,4 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Two ordinary pictures in, a semantic 3D Gaussian scene out, and an answer to "find the
+"""Two ordinary images in, a semantic 3D Gaussian scene out, and an answer to "find the
 chair"."""

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one entry: pictures in, a scene with its objects out, and answers to words.
+"""The one entry: images in, a scene with its objects out, and answers to words.
 
 >>> perceiver = load_perceiver()  # doctest: +SKIP
 >>> perception = perceiver.perceive(perceiver.prepare(left_rgb, right_rgb, baseline=0.12))
@@ -82,7 +82,7 @@ class Perceiver:
         stamps_ns: tuple[int, ...] = (),
         frame: str = "",
     ) -> Views:
-        """Crop and resize a pair of RGB uint8 pictures to what the model takes.
+        """Crop and resize a pair of RGB uint8 images to what the model takes.
 
         See :func:`semsplat_ros.geometry.views.prepare_views` for the arguments and errors.
         """
@@ -224,7 +224,7 @@ def load_perceiver(
     sha256: str = "",
     threads: int = 0,
 ) -> Perceiver:
-    """A perceiver with a model of the zoo; see :func:`semsplat_ros.families.zoo.load_model`.
+    """A perceiver with a model of the zoo; see :func:`semsplat_ros.families.registry.load_model`.
 
     Args:
         name: a model of the zoo; "room" is the embedded default and needs no file.
@@ -237,7 +237,7 @@ def load_perceiver(
     Raises:
         SemsplatError: what `load_model` raises.
     """
-    from semsplat_ros.families.zoo import load_model
+    from semsplat_ros.families.registry import load_model
 
     return Perceiver(load_model(name, checkpoint, device, precision, sha256, threads=threads))
 

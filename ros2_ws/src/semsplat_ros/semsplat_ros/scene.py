@@ -104,7 +104,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class Views:
-    """What a model is given: the pictures of one moment, first view first."""
+    """What a model is given: the images of one moment, first view first."""
 
     images: Float[Tensor, "v 3 h w"]
     """RGB, 0..1, network size."""
@@ -227,7 +227,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class SemanticScene:
-    """One pair of pictures as semantic Gaussians. Immutable: a query never sees half of two
+    """One pair of images as semantic Gaussians. Immutable: a query never sees half of two
     scenes."""
 
     gaussians: Gaussians

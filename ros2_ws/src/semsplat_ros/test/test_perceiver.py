@@ -9,9 +9,11 @@ import torch
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.perceiver import Perceiver, rejected_labels
 from semsplat_ros.scene import IntrinsicsSource, Perception, Scale, ScaleStatus
-from test.support.fake_model import FakeModel, picture
+from test.support.fake_model import FakeModel, block_image
 
-LEFT = picture({"red": (20, 40, 40, 60), "green": (100, 60, 30, 30), "red_2": (112, 8, 24, 24)})
+LEFT = block_image(
+    {"red": (20, 40, 40, 60), "green": (100, 60, 30, 30), "red_2": (112, 8, 24, 24)}
+)
 LABELS = ("chair", "table", "ball", "wall")
 
 
@@ -214,6 +216,6 @@ def test_vocabularies_keep_their_order() -> None:
     assert rejected_labels([f"thing {i}" for i in range(512)]) == []
 
 
-def test_pictures_that_are_none_are_refused() -> None:
+def test_images_that_are_none_are_refused() -> None:
     perceiver = Perceiver(FakeModel())
     refusal(ErrorCode.INVALID_ARGUMENT, perceiver.prepare, LEFT, np.zeros((128, 160), np.uint8))

@@ -49,12 +49,12 @@ def bench(
         bool, typer.Option(help="Upstream systems, fp32 on the CPU: PyTorch's operators alone.")
     ] = False,
     node: Annotated[bool, typer.Option(help="Also run the ROS node (shipped models).")] = True,
-    seed: Annotated[int, typer.Option(help="Room that the pictures show.", min=0)] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="Room that the images show.", min=0)] = 1_000_000,
     json_path: JsonFile = None,
 ) -> None:
     """Measure speed and memory on a 640 x 480 stereo pair of a generated room."""
     from semsplat_ros.errors import ErrorCode, SemsplatError
-    from semsplat_ros.evaluation import speed
+    from semsplat_ros.evaluation.benchmark import speed
 
     try:
         if compare_operators and (
@@ -66,7 +66,7 @@ def bench(
                 "fp32 among --precision",
             )
         if weights is Weights.RULE:
-            from semsplat_ros.evaluation.upstream_speed import UpstreamRun
+            from semsplat_ros.evaluation.benchmark.upstream_speed import UpstreamRun
 
             jobs = [
                 UpstreamRun(model, p, device, threads, image_size) for p in precision.split(",")
@@ -84,7 +84,7 @@ def bench(
 
 
 def _shipped(job: tuple, node: bool) -> dict[str, Any]:
-    from semsplat_ros.evaluation import speed
+    from semsplat_ros.evaluation.benchmark import speed
 
     of_model = speed.in_own_process(speed.bench_shipped, *job)
     if node:
@@ -95,10 +95,10 @@ def _shipped(job: tuple, node: bool) -> dict[str, Any]:
 
 
 def _upstream(pair, jobs: list, runs: int, precisions: bool, operators: bool) -> dict[str, Any]:
-    from semsplat_ros.evaluation import speed
+    from semsplat_ros.evaluation.benchmark import speed
+    from semsplat_ros.evaluation.benchmark.precision_comparison import compare_precision
+    from semsplat_ros.evaluation.benchmark.upstream_speed import bench_upstream
     from semsplat_ros.evaluation.operator_comparison import compare_operators
-    from semsplat_ros.evaluation.precision_comparison import compare_precision
-    from semsplat_ros.evaluation.upstream_speed import bench_upstream
 
     found = {}
     for job in jobs:

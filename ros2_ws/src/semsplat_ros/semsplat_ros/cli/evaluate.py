@@ -39,7 +39,7 @@ def rooms(
     stereo: Annotated[int, typer.Option(help="Stereo pairs a room.", min=0)] = 2,
     free: Annotated[int, typer.Option(help="Free pairs a room.", min=0)] = 1,
     width: Annotated[
-        int, typer.Option(help="Of the pictures, which are 480 high.", min=320, max=1280)
+        int, typer.Option(help="Of the images, which are 480 high.", min=320, max=1280)
     ] = 640,
     min_score: Annotated[float, typer.Option(help="Threshold of a find.", min=0, max=1)] = 0.25,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
@@ -62,8 +62,8 @@ def rooms(
 
 
 def chessboard(
-    left: Annotated[str, typer.Option(help="Left pictures, a quoted pattern: 'left*.jpg'.")],
-    right: Annotated[str, typer.Option(help="Right pictures, in the same order of names.")],
+    left: Annotated[str, typer.Option(help="Left images, a quoted pattern: 'left*.jpg'.")],
+    right: Annotated[str, typer.Option(help="Right images, in the same order of names.")],
     square: Annotated[float, typer.Option(help="Side of a square, metres.", min=1e-4)],
     columns: Annotated[int, typer.Option(help="Inner corners in a row.", min=3)] = 9,
     rows: Annotated[int, typer.Option(help="Inner corners in a column.", min=3)] = 6,
@@ -125,7 +125,7 @@ def calibrate(
     """Map raw scores so that 0.25 is the threshold with few wrong finds; writes config.yaml."""
     from semsplat_ros.evaluation.calibration import calibrate as fit
     from semsplat_ros.evaluation.calibration import store
-    from semsplat_ros.families.zoo import model_directory
+    from semsplat_ros.families.registry import model_directory
 
     folder = model_directory() / model
     store(folder, None)
@@ -144,7 +144,7 @@ def card(
     import yaml
 
     from semsplat_ros.evaluation.model_card import model_facts, render
-    from semsplat_ros.families.zoo import model_directory
+    from semsplat_ros.families.registry import model_directory
 
     folder = model_directory() / model
     notes = yaml.safe_load((folder / "notes.yaml").read_text())
@@ -163,12 +163,12 @@ def _run(
     workers: int,
 ) -> list:
     """Records of all rooms, in the order of the seeds, whatever the number of processes; `pairs`
-    are stereo and free ones a room, the pictures' width and the threshold.
+    are stereo and free ones a room, the images' width and the threshold.
     """
     first, last = _parse_seeds(seeds)
     from rich.progress import track
 
-    from semsplat_ros.families.zoo import load_model
+    from semsplat_ros.families.registry import load_model
 
     load_model(model, checkpoint)  # says what is wrong here, not in every process
     jobs = [(s, *pairs) for s in range(first, last)]

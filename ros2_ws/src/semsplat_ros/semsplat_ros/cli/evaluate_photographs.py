@@ -27,7 +27,7 @@ def photographs(
     ] = "calibrated,intrinsics,nothing,grey",
     json_path: JsonFile = None,
     overlays: Annotated[
-        Path | None, typer.Option(help="Folder for pictures of boxes, answers and depth.")
+        Path | None, typer.Option(help="Folder for images of boxes, answers and depth.")
     ] = None,
     model: Annotated[str, typer.Option(help="Name in the zoo.")] = "room",
     checkpoint: Annotated[str, typer.Option(help="Weights instead of the shipped ones.")] = "",
@@ -81,7 +81,7 @@ def _run(
         files = given.photographs(pair)
         for record, perception in evaluate_pair(perceiver, pair, files, modes):
             if overlays is not None:
-                left = files.pictures[0]
+                left = files.images[0]
                 write_overlay(overlays, number, record, perception, left, min_score)
             yield record
 

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""`semsplat predict`: two pictures in, Gaussians, depth, masks and answers out. No ROS needed."""
+"""`semsplat predict`: two images in, Gaussians, depth, masks and answers out. No ROS needed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +14,8 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    left: Annotated[Path, typer.Argument(help="First picture.")],
-    right: Annotated[Path, typer.Argument(help="Second picture of the same place.")],
+    left: Annotated[Path, typer.Argument(help="First image.")],
+    right: Annotated[Path, typer.Argument(help="Second image of the same place.")],
     query: Annotated[
         list[str] | None, typer.Option(help='What to find, for example "chair"; repeatable.')
     ] = None,
@@ -24,7 +24,7 @@ def predict(
     checkpoint: Annotated[str, typer.Option(help="Weights file of an upstream system.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     focal: Annotated[
-        float, typer.Option(help="Focal length in pixels of the pictures; 0 = estimate.", min=0)
+        float, typer.Option(help="Focal length in pixels of the images; 0 = estimate.", min=0)
     ] = 0.0,
     baseline: Annotated[
         float,
@@ -35,27 +35,27 @@ def predict(
         bool, typer.Option(help="Also take clear responses below; see query.adaptive_threshold.")
     ] = False,
 ) -> None:
-    """Predict a semantic scene from two pictures and look for things in it."""
+    """Predict a semantic scene from two images and look for things in it."""
     import torch
 
     from semsplat_ros.errors import SemsplatError
-    from semsplat_ros.geometry.picture_files import read_picture
+    from semsplat_ros.geometry.image_files import read_image
     from semsplat_ros.objects.export import write_all
     from semsplat_ros.perceiver import load_perceiver
     from semsplat_ros.scene import IntrinsicsSource
 
     try:
-        pictures = read_picture(left), read_picture(right)
+        images = read_image(left), read_image(right)
         out.mkdir(parents=True, exist_ok=True)  # refused now or never
         perceiver = load_perceiver(model, checkpoint=checkpoint, device=device)
         intrinsics = tuple(
             torch.tensor([[focal, 0, p.shape[1] / 2], [0, focal, p.shape[0] / 2], [0, 0, 1]])
             if focal
             else None
-            for p in pictures
+            for p in images
         )
         views = perceiver.prepare(
-            *pictures,
+            *images,
             intrinsics=intrinsics,
             intrinsics_source=IntrinsicsSource.PARAMETER,
             baseline=baseline or None,
@@ -67,7 +67,7 @@ def predict(
             )
             for q in query or []
         ]
-        files = write_all(perception, pictures, answers, out)
+        files = write_all(perception, images, answers, out)
     except SemsplatError as error:
         typer.echo(f"semsplat: {error.message}", err=True)
         raise typer.Exit(2) from error

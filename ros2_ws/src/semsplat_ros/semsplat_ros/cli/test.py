@@ -50,7 +50,7 @@ def _tool(*words: str) -> list[str]:
 CHECKS = {
     "style (ruff check)": _tool("ruff", "check", "--quiet", "."),
     "format (ruff format)": _tool("ruff", "format", "--quiet", "--check", "."),
-    "imports between rooms (import-linter)": _tool("lint-imports", "--no-logo"),
+    "imports between layers (import-linter)": _tool("lint-imports", "--no-logo"),
     "types (mypy)": _tool("mypy"),
 }
 

@@ -37,7 +37,7 @@ def inspect(
 
     Exit status 1 if an official file is incomplete.
     """
-    from semsplat_ros.families.conversion import inspect as inspect_file
+    from semsplat_ros.families.weights.conversion import inspect as inspect_file
 
     with _explained():
         report = inspect_file(file, sha256)
@@ -69,7 +69,7 @@ def convert(
     json_path: JsonFile = None,
 ) -> None:
     """Rewrite weights as safetensors, which cannot hold code and load faster."""
-    from semsplat_ros.families.conversion import convert as convert_file
+    from semsplat_ros.families.weights.conversion import convert as convert_file
 
     with _explained():
         checkpoint = convert_file(file, out, overwrite)
@@ -89,7 +89,7 @@ def where(
     json_path: JsonFile = None,
 ) -> None:
     """Say where official weights come from and under which terms."""
-    from semsplat_ros.families.weight_sources import WEIGHT_SOURCES, weight_source
+    from semsplat_ros.families.weights.sources import WEIGHT_SOURCES, weight_source
 
     with _explained():
         sources = [weight_source(name)] if name else list(WEIGHT_SOURCES.values())

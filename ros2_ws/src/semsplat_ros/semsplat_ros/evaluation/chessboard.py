@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well a model sees depth in real photographs: stereo pairs that show a chessboard.
 
-The pictures that a rig is calibrated with carry their own truth. OpenCV finds the board's corners,
+The images that a rig is calibrated with carry their own truth. OpenCV finds the board's corners,
 calibrates and rectifies the rig from them, and says how far every corner is; the model is given
-the rectified pictures and asked the same.
+the rectified images and asked the same.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, UInt8
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.geometry.picture_files import read_picture
+from semsplat_ros.geometry.image_files import read_image
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import IntrinsicsSource
 
@@ -48,9 +48,9 @@ class Board:
         grid = np.mgrid[0 : self.columns, 0 : self.rows].T.reshape(-1, 2)
         return np.concatenate([grid, np.zeros((len(grid), 1))], 1).astype(np.float32) * self.square
 
-    def corners(self, picture: UInt8[np.ndarray, "h w 3"]) -> Corners | None:
-        """Where they are in a picture, pixels; None if the board is not seen whole."""
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    def corners(self, image: UInt8[np.ndarray, "h w 3"]) -> Corners | None:
+        """Where they are in a image, pixels; None if the board is not seen whole."""
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         found, at = cv2.findChessboardCorners(grey, (self.columns, self.rows))
         if not found:
             return None
@@ -59,22 +59,22 @@ class Board:
 
 @dataclass(frozen=True)
 class Photographs:
-    """Pictures of both cameras in which the whole board is seen."""
+    """Images of both cameras in which the whole board is seen."""
 
     names: tuple[str, ...]
-    pictures: tuple[tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]], ...]
+    images: tuple[tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]], ...]
     corners: tuple[tuple[Corners, Corners], ...]
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""
-        height, width = self.pictures[0][0].shape[:2]
+        height, width = self.images[0][0].shape[:2]
         return width, height
 
 
 @dataclass(frozen=True)
 class RectifiedRig:
-    """What rectifies the pictures of a rig, and what the rectified cameras are."""
+    """What rectifies the images of a rig, and what the rectified cameras are."""
 
     cameras: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...]
     """Of each: matrix, distortion, rectifying rotation, projection of the rectified camera."""
@@ -101,20 +101,20 @@ class RectifiedRig:
     def rectify(
         self, pair: tuple[np.ndarray, np.ndarray], size: tuple[int, int]
     ) -> tuple[np.ndarray, ...]:
-        """Both pictures with points on the same rows."""
+        """Both images with points on the same rows."""
         return tuple(
             cv2.remap(
-                picture,
+                image,
                 *cv2.initUndistortRectifyMap(*camera, size, cv2.CV_32FC1),
                 cv2.INTER_LINEAR,
             )
-            for picture, camera in zip(pair, self.cameras, strict=True)
+            for image, camera in zip(pair, self.cameras, strict=True)
         )
 
     def distances(
         self, corners: tuple[Corners, Corners]
     ) -> tuple[Corners, Float[np.ndarray, " n"]]:
-        """Corners in the rectified left picture and their depth, metres."""
+        """Corners in the rectified left image and their depth, metres."""
         left, right = (
             cv2.undistortPoints(at[:, None], matrix, distortion, R=rotation, P=projection)[:, 0]
             for at, (matrix, distortion, rotation, projection) in zip(
@@ -131,28 +131,28 @@ def read_photographs(
 
     Raises:
         SemsplatError: INVALID_ARGUMENT for no files, lists of two lengths and fewer than five
-            pairs that show the board; BAD_FILE for pictures of two sizes; what
-            :func:`semsplat_ros.geometry.picture_files.read_picture` raises.
+            pairs that show the board; BAD_FILE for images of two sizes; what
+            :func:`semsplat_ros.geometry.image_files.read_image` raises.
     """
     if not left and not right:
         raise SemsplatError(ErrorCode.INVALID_ARGUMENT, "no file fits these patterns")
     if len(left) != len(right):
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"{len(left)} left and {len(right)} right pictures given; give as many of both, in "
+            f"{len(left)} left and {len(right)} right images given; give as many of both, in "
             "the order of their names",
         )
     good: list[tuple[str, tuple, tuple]] = []
     unseen = []
     for paths in zip(left, right, strict=True):
-        pair = tuple(read_picture(path) for path in paths)
+        pair = tuple(read_image(path) for path in paths)
         first = good[0][1][0] if good else pair[0]
-        if any(picture.shape != first.shape for picture in pair):
+        if any(image.shape != first.shape for image in pair):
             raise SemsplatError(
                 ErrorCode.BAD_FILE,
                 f"{paths[0]} or {paths[1]} has another size than those before",
             )
-        seen = tuple(board.corners(picture) for picture in pair)
+        seen = tuple(board.corners(image) for image in pair)
         if any(at is None for at in seen):
             unseen.append(paths[0].name)
         else:
@@ -161,14 +161,14 @@ def read_photographs(
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
             f"{len(good)} of {len(left)} pairs show a board of {board.columns} x {board.rows} "
-            f"inner corners in both pictures; {LEAST_PAIRS} are needed: count the inner corners "
+            f"inner corners in both images; {LEAST_PAIRS} are needed: count the inner corners "
             "of yours",
         )
     return Photographs(*zip(*good, strict=True)), unseen
 
 
 def calibrate(photographs: Photographs, board: Board) -> RectifiedRig:
-    """The rig that took the pictures (OpenCV's stereoCalibrate and stereoRectify)."""
+    """The rig that took the images (OpenCV's stereoCalibrate and stereoRectify)."""
     points = [board.points()] * len(photographs.names)
     lefts, rights = (list(side) for side in zip(*photographs.corners, strict=True))
     # The third radial term is wild where no corner was.
@@ -213,7 +213,7 @@ def evaluate_chessboard(
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
             f"the second camera is {-rig.baseline:.3f} m to the left of the first, or above it; "
-            "the cameras stand side by side, the left one first: exchange the pictures",
+            "the cameras stand side by side, the left one first: exchange the images",
         )
     if not rig.reprojection_error <= LARGEST_ERROR:
         raise SemsplatError(
@@ -223,12 +223,12 @@ def evaluate_chessboard(
         )
     rows = []
     for name, pair, corners in zip(
-        photographs.names, photographs.pictures, photographs.corners, strict=True
+        photographs.names, photographs.images, photographs.corners, strict=True
     ):
-        pictures = rig.rectify(pair, photographs.size)
+        images = rig.rectify(pair, photographs.size)
         at, truth = rig.distances(corners)
         known, withheld = (
-            _error(perceiver, pictures, rig, baseline, at, truth)
+            _error(perceiver, images, rig, baseline, at, truth)
             for baseline in (rig.baseline, None)
         )
         rows.append(
@@ -248,7 +248,7 @@ def evaluate_chessboard(
 
 def _error(
     perceiver: Perceiver,
-    pictures: tuple[np.ndarray, ...],
+    images: tuple[np.ndarray, ...],
     rig: RectifiedRig,
     baseline: float | None,
     at: Corners,
@@ -258,7 +258,7 @@ def _error(
     depth that is not in metres.
     """
     views = perceiver.prepare(
-        *pictures,
+        *images,
         intrinsics=(rig.intrinsics, rig.intrinsics),
         intrinsics_source=IntrinsicsSource.CAMERA_INFO,
         baseline=baseline,

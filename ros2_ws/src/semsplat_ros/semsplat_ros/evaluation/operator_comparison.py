@@ -7,8 +7,8 @@ from contextlib import nullcontext
 from typing import Any
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.evaluation.speed import BenchPair, spread
-from semsplat_ros.evaluation.upstream_speed import UpstreamRun
+from semsplat_ros.evaluation.benchmark.speed import BenchPair, spread
+from semsplat_ros.evaluation.benchmark.upstream_speed import UpstreamRun
 from semsplat_ros.networks.operators import pytorch_operators
 from semsplat_ros.perceiver import Perceiver
 
@@ -18,7 +18,8 @@ def compare_operators(pair: BenchPair, run: UpstreamRun, runs: int) -> dict[str,
     that both meet the same machine; for a process of its own.
 
     Returns:
-        Milliseconds of ``pytorch`` and ``own``, as :func:`semsplat_ros.evaluation.speed.spread`.
+        Milliseconds of ``pytorch`` and ``own``, as
+        :func:`semsplat_ros.evaluation.benchmark.speed.spread`.
 
     Raises:
         SemsplatError: INVALID_ARGUMENT on a GPU.

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures to look at: labelled boxes and answers, objects, and depth of one pair, side by
+"""Images to look at: labelled boxes and answers, objects, and depth of one pair, side by
 side."""
 
 import re
@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation.photographs import PhotographRecord, WordRecord
-from semsplat_ros.geometry.views import original_picture
+from semsplat_ros.geometry.views import original_image
 from semsplat_ros.objects.drawing import draw_objects, write_text
 from semsplat_ros.objects.instances import instance_map
 from semsplat_ros.scene import Perception, Roi
@@ -41,8 +41,8 @@ def write_overlay(
     """
     name = re.sub(r"[^\w.-]+", "_", record.pair.id)
     path = folder / f"{number:03d}_{name}_{record.mode}.png"
-    picture = overlay(record, perception, left, min_score)
-    if not cv2.imwrite(str(path), picture[..., ::-1]):
+    image = overlay(record, perception, left, min_score)
+    if not cv2.imwrite(str(path), image[..., ::-1]):
         raise SemsplatError(ErrorCode.IO_ERROR, f"{path} cannot be written")
     return path
 
@@ -54,7 +54,7 @@ def overlay(
     min_score: float,
 ) -> UInt8[np.ndarray, "h w3 3"]:
     """From left to right: labelled boxes (white) and answers (green: right, orange: elsewhere,
-    red: the word is in neither picture); the objects; depth, near is red.
+    red: the word is in neither image); the objects; depth, near is red.
     """
     answers = left.copy()
     for item in record.pair.objects:
@@ -74,26 +74,26 @@ def overlay(
     return np.concatenate([answers, objects, _depth(perception)], axis=1)
 
 
-def _draw_answers(picture: np.ndarray, roi: Roi, words: Sequence[WordRecord]) -> None:
+def _draw_answers(image: np.ndarray, roi: Roi, words: Sequence[WordRecord]) -> None:
     """One object and all words that it answers, in the colour of the worst."""
     colour = RIGHT
     if not all(word.right for word in words):
         colour = ELSEWHERE if all(word.present for word in words) else WRONG
     corner = roi.left + roi.width - 1, roi.top + roi.height - 1
-    cv2.rectangle(picture, (roi.left, roi.top), corner, colour, 2)
+    cv2.rectangle(image, (roi.left, roi.top), corner, colour, 2)
     centre = words[0].centre
     if np.isfinite(centre).all():
-        # far outside the picture OpenCV draws nothing
+        # far outside the image OpenCV draws nothing
         at = np.clip(centre, -(2**14), 2**14).astype(int).tolist()
-        cv2.drawMarker(picture, at, colour, cv2.MARKER_CROSS, 12, 2)
+        cv2.drawMarker(image, at, colour, cv2.MARKER_CROSS, 12, 2)
     text = ", ".join(f"{word.name} {word.score:.2f}" for word in words)
-    write_text(picture, text, (roi.left + 2, roi.top + 2))
+    write_text(image, text, (roi.left + 2, roi.top + 2))
 
 
 def _depth(perception: Perception) -> UInt8[np.ndarray, "h w 3"]:
     """Inverse depth as colours; black where there is none."""
     scene = perception.scene
-    depth = original_picture(scene.depth_map(0).cpu().float().numpy(), scene.crops[0], np.nan)
+    depth = original_image(scene.depth_map(0).cpu().float().numpy(), scene.crops[0], np.nan)
     known = depth > 0
     inverse = np.where(known, 1.0 / np.where(known, depth, 1.0), 0.0)
     nearest = np.quantile(inverse[known], 1.0 - NEAREST_SHARE) if known.any() else 1.0

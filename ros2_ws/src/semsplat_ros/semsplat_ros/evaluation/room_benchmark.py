@@ -64,7 +64,7 @@ def _views(perceiver: Perceiver, pair: RoomPair, split: str) -> Views:
     known = split != "no_intrinsics"
     intrinsics = tuple(torch.from_numpy(k).float() if known else None for k in pair.intrinsics)
     return perceiver.prepare(
-        *pair.pictures,
+        *pair.images,
         intrinsics=intrinsics,
         intrinsics_source=IntrinsicsSource.CAMERA_INFO,
         baseline=pair.baseline if split in ("stereo", "no_intrinsics") else None,

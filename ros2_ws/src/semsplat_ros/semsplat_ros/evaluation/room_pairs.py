@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from semsplat_ros.geometry.views import network_picture
+from semsplat_ros.geometry.views import at_network_pixels
 from semsplat_ros.rooms.builder import CLASSES
+from semsplat_ros.rooms.ground_truth import VisibleObject, visible_objects
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import Pair, PairSampler
+from semsplat_ros.rooms.pair_sampling import Pair, PairSampler
 from semsplat_ros.rooms.renderer import Frame, RoomRenderer, intrinsics_of
-from semsplat_ros.rooms.truth import VisibleObject, visible_objects
 from semsplat_ros.scene import Crop
 
 HEIGHT, WIDTH = 480, 640
@@ -27,11 +27,11 @@ NEAR_CENTER = 0.3
 
 @dataclass(frozen=True)
 class RoomPair:
-    """Two pictures and everything that is true about them."""
+    """Two images and everything that is true about them."""
 
     seed: int
     stereo: bool
-    pictures: tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]]
+    images: tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]]
     intrinsics: tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3 3"]]
     first_from_second: Float[np.ndarray, "4 4"]
     world_from_first: Float[np.ndarray, "4 4"]
@@ -50,9 +50,9 @@ class RoomPair:
         """Depth in metres and class of the first view at the pixels of the network image."""
         frame = self.frames[0]
         # 255 is a crack between two surfaces; instance 0 is a wall in every room.
-        seen = network_picture(frame.instance, crop)
+        seen = at_network_pixels(frame.instance, crop)
         instance = np.where(seen < len(self.class_ids), seen, 0)
-        return network_picture(frame.depth, crop), self.class_ids[instance].astype(np.int64)
+        return at_network_pixels(frame.depth, crop), self.class_ids[instance].astype(np.int64)
 
     def hits(self, position: tuple[float, float, float], instance: int) -> tuple[bool, float]:
         """Whether a position in the first camera's frame is right for an instance, and its
@@ -83,7 +83,7 @@ def room_pairs(seed: int, stereo: int, free: int, width: int = WIDTH) -> Iterato
         seed: of the room.
         stereo: how many rectified stereo pairs.
         free: how many pairs of freely moved cameras.
-        width: of the pictures, pixels; the field of view grows with it.
+        width: of the images, pixels; the field of view grows with it.
     """
     room = Room(seed)
     with RoomRenderer(room, HEIGHT, width) as renderer:
@@ -103,7 +103,7 @@ def _draw(room: Room, renderer: RoomRenderer, pair: Pair, width: int) -> RoomPai
     return RoomPair(
         seed=room.seed,
         stereo=pair.stereo,
-        pictures=(
+        images=(
             renderer.color(left, left_fovy, HEIGHT, width),
             renderer.color(right, right_fovy, HEIGHT, width),
         ),

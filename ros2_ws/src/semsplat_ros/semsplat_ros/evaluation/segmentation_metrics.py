@@ -52,7 +52,7 @@ def segmentation_scores(
 
 @dataclass(frozen=True)
 class QueryScores:
-    """One text query on one picture."""
+    """One text query on one image."""
 
     iou: float
     localised: bool

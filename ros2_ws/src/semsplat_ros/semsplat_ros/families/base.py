@@ -27,7 +27,7 @@ class ModelInfo:
     names."""
     image_size: tuple[int, int]
     """Height and width of the network image, landscape or square; with `keep_shape` that of a 4:3
-    picture."""
+    image."""
     metric: bool
     """True if it was trained to predict metres."""
     licence: str
@@ -35,13 +35,13 @@ class ModelInfo:
     stereo_factor: int = 0
     """How many times finer than the network image Views.stereo_images should be; 0 = not used."""
     resampling: Resampling = Resampling.AREA
-    """How pictures were brought to the network's size in training."""
+    """How images were brought to the network's size in training."""
     keep_shape: bool = False
-    """Whether the network image has the shape of the pictures; see
+    """Whether the network image has the shape of the images; see
     :func:`semsplat_ros.geometry.views.same_shape`."""
     max_width: int = 0
     """Pixels that the network image of a rectified, calibrated rig grows to at most with wide
-    pictures; 0 = not at all. See :func:`semsplat_ros.geometry.views.widened`."""
+    images; 0 = not at all. See :func:`semsplat_ros.geometry.views.widened`."""
 
 
 @runtime_checkable
@@ -62,7 +62,7 @@ class TextEncoder(Protocol):
 class Calibration:
     """A piecewise-linear map from a raw score to the calibrated score that users see, both 0..1.
 
-    Outside the points the end values hold. Every model carries its own, measured on pictures it
+    Outside the points the end values hold. Every model carries its own, measured on images it
     was not trained on, so that a threshold means the same for all of them.
 
     Raises:

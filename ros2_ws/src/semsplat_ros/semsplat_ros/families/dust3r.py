@@ -112,7 +112,7 @@ class Dust3rModel(PairModel):
         network: in evaluation mode, on the device to run on.
         info: facts about it; `metric` is what the scene's scale says.
         symmetric: predict both directions and use the more confident one, with a focal length for
-            each picture, as the DUSt3R paper's pair viewer does; twice the time.
+            each image, as the DUSt3R paper's pair viewer does; twice the time.
     """
 
     def __init__(self, network: Dust3rNetwork, info: ModelInfo, symmetric: bool = False) -> None:
@@ -150,7 +150,7 @@ class Dust3rModel(PairModel):
 
 
 class ViewPoints(NamedTuple):
-    """The points of one picture."""
+    """The points of one image."""
 
     points: Float[Tensor, "h w 3"]
     confidence: Float[Tensor, "h w"]

@@ -20,18 +20,18 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo
-from semsplat_ros.families.checkpoints import Checkpoint, file_sha256, read_checkpoint
-from semsplat_ros.families.network_loading import (
+from semsplat_ros.families.loading import (
     info_of,
     network_by_rule,
     network_from,
     network_side,
     rule_info,
 )
-from semsplat_ros.families.rule_weights import DUST3R_RULE
+from semsplat_ros.families.weights.checkpoints import Checkpoint, file_sha256, read_checkpoint
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE
 from semsplat_ros.geometry.point_cameras import cameras_from_points
-from semsplat_ros.networks.clip_text import ClipTextEncoder
+from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
 from semsplat_ros.networks.lseg import SIDE_MULTIPLE
 from semsplat_ros.networks.lsm import VIEWS, LsmConfig, LsmNetwork, LsmPrediction
 from semsplat_ros.scene import (
@@ -45,7 +45,7 @@ from semsplat_ros.scene import (
 
 NAME = "lsm"
 IMAGE_SIZE = 256
-"""Side of the square pictures it was trained at."""
+"""Side of the square images it was trained at."""
 WEIGHT_SUFFIXES = (".pth", ".ckpt", ".pt", ".safetensors")
 PARTS = {"dust3r": "dust3r.dust3r.", "lseg": "lseg_feature_extractor."}
 """Systems inside an LSM file that a file of their own can replace, and where they are in it."""
@@ -73,7 +73,7 @@ class CompressedField:
         return dots / self._norms[:, None]
 
     def features(self) -> Float[Tensor, "n d"]:
-        """One unit feature vector for every Gaussian: 268 MB for two pictures of 256 x 256
+        """One unit feature vector for every Gaussian: 268 MB for two images of 256 x 256
         pixels."""
         return F.normalize(F.linear(self.compressed, self.weight, self.bias), dim=-1)
 
@@ -180,7 +180,7 @@ def load_lsm(
         sha256: 64 hex digits that LSM's file must have, or "".
         image_size: side of the square network image, a multiple of 32; 0 = 256, as it was trained.
         shuffle_orders: permute the serial orders of the point transformer at random, as the
-            published code does; the same pictures then give another scene each time.
+            published code does; the same images then give another scene each time.
 
     Raises:
         SemsplatError: IO_ERROR, BAD_FILE for the files; INVALID_ARGUMENT for the image size.

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import ModelInfo, TextEncoder
-from semsplat_ros.families.checkpoints import Checkpoint, file_sha256, load_new, read_checkpoint
 from semsplat_ros.families.dust3r import PATCH, Dust3rModel
 from semsplat_ros.families.gsemsplat import GSemSplatModel
-from semsplat_ros.families.network_loading import (
+from semsplat_ros.families.loading import (
     CLIP_FILES,
     first_beside,
     info_of,
@@ -24,12 +23,18 @@ from semsplat_ros.families.network_loading import (
     open_system,
     rule_info,
 )
-from semsplat_ros.families.rule_weights import DUST3R_RULE
 from semsplat_ros.families.splatt3r import Splatt3rModel
-from semsplat_ros.families.weight_sources import WEIGHT_SOURCES
+from semsplat_ros.families.weights.checkpoints import (
+    Checkpoint,
+    file_sha256,
+    load_new,
+    read_checkpoint,
+)
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
+from semsplat_ros.families.weights.sources import WEIGHT_SOURCES
 from semsplat_ros.geometry.resampling import Resampling
-from semsplat_ros.networks.clip import Clip
-from semsplat_ros.networks.clip_text import ClipTextEncoder
+from semsplat_ros.networks.clip.clip import Clip
+from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
 from semsplat_ros.networks.croco import CrocoConfig
 from semsplat_ros.networks.dpt import DptConfig
 from semsplat_ros.networks.dust3r import Dust3rNetwork, Mast3rNetwork
@@ -38,7 +43,7 @@ from semsplat_ros.networks.splatt3r import Splatt3rNetwork
 
 DUST3R_SIDE = 512
 SQUARE_SIDE = 224
-"""DUSt3R's small training size; its pictures were square, those of 512 were 4:3."""
+"""DUSt3R's small training size; its images were square, those of 512 were 4:3."""
 SPLATT3R_FILES = ("epoch=19-step=1200.ckpt", "splatt3r.safetensors", "splatt3r.ckpt")
 """Looked for beside a file of GSemSplat's heads."""
 HEADS_PREFIX = "heads."
@@ -63,17 +68,18 @@ def load_dust3r(
         device: where to run.
         dtype: compute type of the matrices.
         sha256: hex digest the file must have, or "".
-        image_size: longer side of the network image, which has the shape of the pictures, but 224
+        image_size: longer side of the network image, which has the shape of the images, but 224
             is square; 0 = 512.
         symmetric: see :class:`semsplat_ros.families.dust3r.Dust3rModel`.
 
     Raises:
-        SemsplatError: as :func:`semsplat_ros.families.checkpoints.read_checkpoint`; BAD_FILE for a
+        SemsplatError: as :func:`semsplat_ros.families.weights.checkpoints.read_checkpoint`;
+        BAD_FILE for a
             file of another system; INVALID_ARGUMENT for a side that is no multiple of 16.
     """
     checkpoint = open_system(path, "dust3r", sha256)
     network = network_from(Dust3rNetwork, checkpoint, device, dtype)
-    info = info_of(checkpoint, sha256, **_picture(dust3r_size(image_size)))
+    info = info_of(checkpoint, sha256, **_image(dust3r_size(image_size)))
     return Dust3rModel(network, info, symmetric)
 
 
@@ -89,7 +95,7 @@ def load_mast3r(
     """MASt3R from its official metric file; see :func:`load_dust3r`. Its points are metres."""
     checkpoint = open_system(path, "mast3r", sha256)
     network = network_from(Mast3rNetwork, checkpoint, device, dtype)
-    info = info_of(checkpoint, sha256, metric=True, **_picture(dust3r_size(image_size)))
+    info = info_of(checkpoint, sha256, metric=True, **_image(dust3r_size(image_size)))
     return Dust3rModel(network, info, symmetric)
 
 
@@ -101,7 +107,7 @@ def load_splatt3r(
     sha256: str = "",
     image_size: int = 0,
 ) -> Splatt3rModel:
-    """Splatt3R from its official file; see :func:`load_dust3r`. Pictures are square, 0 = 512."""
+    """Splatt3R from its official file; see :func:`load_dust3r`. Images are square, 0 = 512."""
     checkpoint = open_system(path, "splatt3r", sha256)
     network = network_from(Splatt3rNetwork, checkpoint, device, dtype)
     return Splatt3rModel(network, info_of(checkpoint, sha256, _square(image_size), metric=True))
@@ -215,15 +221,15 @@ def by_rule(
     network = network_by_rule(
         lambda: networks[name](config, dpt), seed, DUST3R_RULE, torch.device(device), dtype
     )
-    picture = _picture(image_size) if name in ("dust3r", "mast3r") else {"image_size": image_size}
-    info = rule_info(name, metric=name != "dust3r", **picture)
+    image = _image(image_size) if name in ("dust3r", "mast3r") else {"image_size": image_size}
+    info = rule_info(name, metric=name != "dust3r", **image)
     if name == "gsemsplat":
         return GSemSplatModel(network, info, text_encoder)
     return (Splatt3rModel if name == "splatt3r" else Dust3rModel)(network, info)
 
 
 def dust3r_size(side: int) -> tuple[int, int]:
-    """Height and width of DUSt3R's network image of a landscape picture for a longer side; 0 =
+    """Height and width of DUSt3R's network image of a landscape image for a longer side; 0 =
     512.
 
     Raises:
@@ -235,8 +241,8 @@ def dust3r_size(side: int) -> tuple[int, int]:
     return max(round(0.75 * width / PATCH), 2) * PATCH, width
 
 
-def _picture(image_size: tuple[int, int]) -> dict[str, Any]:
-    """How DUSt3R's and MASt3R's pictures are loaded: square where the network image is, else whole
+def _image(image_size: tuple[int, int]) -> dict[str, Any]:
+    """How DUSt3R's and MASt3R's images are loaded: square where the network image is, else whole
     as far as patches go.
     """
     return {"image_size": image_size, "keep_shape": image_size[0] != image_size[1]}

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageProfile, ModelInfo, TextEncoder
-from semsplat_ros.families.coarse_field import CoarseField
+from semsplat_ros.families.fields.coarse_field import CoarseField
 from semsplat_ros.geometry.depth_fusion import fuse_log_depth
 from semsplat_ros.geometry.match_pose import pose_from_matches
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject
@@ -189,11 +189,13 @@ class RoomModel:
         """Inverse depth from row matching where the rig is calibrated, else zeros."""
         if views.rectified_baseline is None or views.stereo_images is None:
             return torch.zeros_like(views.images[:, 0]).to(self.device)
-        pictures = (views.stereo_images * 255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        original_images = (
+            (views.stereo_images * 255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        )
         finer = intrinsics[0].cpu().numpy().astype(np.float32)
         finer[:2] *= STEREO_FACTOR
         cue = inverse_depth_cue(
-            pictures[0], pictures[1], finer, views.rectified_baseline, STEREO_FACTOR
+            original_images[0], original_images[1], finer, views.rectified_baseline, STEREO_FACTOR
         )
         return torch.from_numpy(cue).to(self.device)
 

@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.dual_branch import DualBranchSemantics
-from semsplat_ros.families.dual_field import DualFieldSemantics
+from semsplat_ros.families.fields.dual_branch import DualBranchSemantics
+from semsplat_ros.families.fields.dual_field import DualFieldSemantics
 from semsplat_ros.families.spatialsplat import blending_opacities
 from semsplat_ros.rendering.rasterize import Rendering, rasterize
 from semsplat_ros.scene import SemanticScene
@@ -27,11 +27,11 @@ SPATIALSPLAT_NEAR = 0.2
 
 
 class RenderedBranches(NamedTuple):
-    """GSemSplat's semantics of one picture."""
+    """GSemSplat's semantics of one image."""
 
     semantics: DualBranchSemantics
     """A semantic field whose rows are the pixels, row-major: texts are scored on it as on
-    Gaussians, and the stronger branch of the picture answers."""
+    Gaussians, and the stronger branch of the image answers."""
     alpha: Float[Tensor, "h w"]
     """0 where no Gaussian is: semantics mean nothing there."""
 
@@ -51,7 +51,7 @@ def render_fine_field(
     Args:
         scene: of any model.
         first_from_camera: pose of the camera in the first view's frame.
-        intrinsics: pixels of the rendered picture.
+        intrinsics: pixels of the rendered image.
         height: rows.
         width: columns.
     """
@@ -77,13 +77,13 @@ def render_coarse_semantics(
     """Uncompressed semantics of SpatialSplat's coarse field, in `features`.
 
     Their opacities do not contain the importance (SpatialSplat paper). The field has one Gaussian
-    for 8 x 8 pixels, so a picture of an eighth of the side holds all it can show; that is what
-    training compares with the 2D model's map of the true picture. The vectors are not normalised.
+    for 8 x 8 pixels, so a image of an eighth of the side holds all it can show; that is what
+    training compares with the 2D model's map of the true image. The vectors are not normalised.
 
     Args:
         scene: of SpatialSplat, with language.
         first_from_camera: pose of the camera in the first view's frame.
-        intrinsics: pixels of the rendered picture.
+        intrinsics: pixels of the rendered image.
         height: rows.
         width: columns.
 
@@ -116,7 +116,7 @@ def render_branches(
     Args:
         scene: of GSemSplat.
         first_from_camera: pose of the camera in the first view's frame.
-        intrinsics: pixels of the rendered picture.
+        intrinsics: pixels of the rendered image.
         height: rows.
         width: columns.
 

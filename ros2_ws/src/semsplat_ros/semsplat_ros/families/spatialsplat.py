@@ -15,7 +15,11 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo, TextEncoder
-from semsplat_ros.families.dual_field import CoarseGaussians, DualFieldSemantics, LiftingOptions
+from semsplat_ros.families.fields.dual_field import (
+    CoarseGaussians,
+    DualFieldSemantics,
+    LiftingOptions,
+)
 from semsplat_ros.families.splat_views import normalised_intrinsics
 from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.networks.gaussian_adapter import selected_opacities
@@ -37,7 +41,7 @@ from semsplat_ros.scene import (
 SH_COEFFICIENTS = 16
 """Up to degree 3; a 3DGS rasteriser does not read the predicted coefficients of degree 4."""
 LanguageExtractor = Callable[[Tensor], Tensor]
-"""Dense 2D language features: RGB pictures 0..1 [v, 3, h, w] to features [v, d, hl, wl] of any
+"""Dense 2D language features: RGB images 0..1 [v, 3, h, w] to features [v, d, hl, wl] of any
 size, not normalised."""
 
 
@@ -134,7 +138,7 @@ class SpatialSplatModel(NoPoSplatModel):
             LSeg; None for a scene without language.
         text_encoder: of the extractor's space.
         prune: leave out fine Gaussians whose importance does not exceed the threshold. They weigh
-            a thousandth in the paper's blending, so a picture hardly changes and a third of the
+            a thousandth in the paper's blending, so a image hardly changes and a third of the
             memory goes; off by default because every pixel then keeps its point.
         lifting: how semantics reach the fine Gaussians.
 

@@ -9,8 +9,7 @@ import torch
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import TextEncoder
-from semsplat_ros.families.checkpoints import read_checkpoint
-from semsplat_ros.families.network_loading import (
+from semsplat_ros.families.loading import (
     CLIP_FILES,
     first_beside,
     info_of,
@@ -20,11 +19,12 @@ from semsplat_ros.families.network_loading import (
     open_system,
     rule_info,
 )
-from semsplat_ros.families.rule_weights import SPLAT_RULE
 from semsplat_ros.families.spatialsplat import LanguageExtractor, NoPoSplatModel, SpatialSplatModel
+from semsplat_ros.families.weights.checkpoints import read_checkpoint
+from semsplat_ros.families.weights.named_weights import SPLAT_RULE
 from semsplat_ros.geometry.resampling import Resampling
-from semsplat_ros.networks.clip import Clip, ClipConfig
-from semsplat_ros.networks.clip_text import ClipTextEncoder
+from semsplat_ros.networks.clip.clip import Clip, ClipConfig
+from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
 from semsplat_ros.networks.lseg import Lseg
 from semsplat_ros.networks.spatialsplat import (
     NoPoSplatNetwork,
@@ -60,7 +60,8 @@ def load_noposplat(
         image_size: side of the square network image; 0 = 256. The 512 x 512 file wants 512.
 
     Raises:
-        SemsplatError: as :func:`semsplat_ros.families.checkpoints.read_checkpoint`; BAD_FILE for a
+        SemsplatError: as :func:`semsplat_ros.families.weights.checkpoints.read_checkpoint`;
+        BAD_FILE for a
             file of another system; INVALID_ARGUMENT for a side that is no multiple of 32.
 
     """

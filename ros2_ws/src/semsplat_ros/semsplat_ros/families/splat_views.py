@@ -9,7 +9,7 @@ from torch import Tensor
 from semsplat_ros.scene import Views
 
 ASSUMED_FOCAL = 1.2
-"""Focal length over image side, of the whole picture, along each axis: what the published
+"""Focal length over image side, of the whole image, along each axis: what the published
 inference assumes where no intrinsics are given."""
 
 
@@ -17,7 +17,7 @@ def normalised_intrinsics(views: Views) -> Float[Tensor, "v 3 3"]:
     """Intrinsics as the networks were trained with them.
 
     Focal lengths are those of the network image over its sides. The principal point is that of the
-    whole picture over the whole picture's sides: training did not move it with the crop.
+    whole image over the whole image's sides: training did not move it with the crop.
     """
     out = torch.eye(3).repeat(len(views.crops), 1, 1)
     for i, crop in enumerate(views.crops):

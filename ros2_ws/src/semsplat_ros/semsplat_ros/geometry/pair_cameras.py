@@ -1,9 +1,9 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cameras of two uncalibrated pictures from predicted point maps (DUSt3R paper, section 3.3).
+"""Cameras of two uncalibrated images from predicted point maps (DUSt3R paper, section 3.3).
 
-One prediction ("direction") is the point maps of both pictures in the frame of one of them. From
-one direction follow the focal length and the other picture's pose. If both directions were
+One prediction ("direction") is the point maps of both images in the frame of one of them. From
+one direction follow the focal length and the other image's pose. If both directions were
 predicted, the more confident one is used, as the DUSt3R paper's pair viewer does.
 """
 
@@ -24,10 +24,10 @@ MIN_CONFIDENCE = 3.0
 
 @dataclass(frozen=True)
 class Direction:
-    """Point maps of both pictures in the frame of the first of them."""
+    """Point maps of both images in the frame of the first of them."""
 
     own_points: Float[Tensor, "h w 3"]
-    """Of the picture whose frame it is."""
+    """Of the image whose frame it is."""
     own_confidence: Float[Tensor, "h w"]
     other_points: Float[Tensor, "hh ww 3"]
     other_confidence: Float[Tensor, "hh ww"]
@@ -40,17 +40,17 @@ class Direction:
 
 @dataclass(frozen=True)
 class PairCameras:
-    """Cameras of both pictures; the world is the frame of picture `reference`."""
+    """Cameras of both images; the world is the frame of image `reference`."""
 
     reference: int
-    """0 or 1: the picture in whose frame the poses and depths are."""
+    """0 or 1: the image in whose frame the poses and depths are."""
     world_from_view: Float[ndarray, "2 4 4"]
     intrinsics: Float[ndarray, "2 3 3"]
     """Pixels, integer pixel convention."""
     depths: tuple[Float[ndarray, "h w"], Float[ndarray, "hh ww"]]
-    """Along each picture's own optical axis, unit of the points."""
+    """Along each image's own optical axis, unit of the points."""
     pose: PoseEstimate
-    """Of the other picture; says whether it was found."""
+    """Of the other image; says whether it was found."""
 
 
 def view_pair(
@@ -59,14 +59,14 @@ def view_pair(
     """Cameras from both directions (the DUSt3R paper's pair viewer).
 
     Args:
-        first: picture 1 is own, picture 2 other.
-        second: picture 2 is own, picture 1 other.
-        intrinsics: of both pictures, integer pixel convention; None: estimated from each picture's
+        first: image 1 is own, image 2 other.
+        second: image 2 is own, image 1 other.
+        intrinsics: of both images, integer pixel convention; None: estimated from each image's
             own points.
 
     Returns:
-        Cameras in picture 1's frame if the first direction scores strictly higher, else in picture
-        2's. If PnP fails, the other picture's pose is the identity and `pose.found` is False.
+        Cameras in image 1's frame if the first direction scores strictly higher, else in image
+        2's. If PnP fails, the other image's pose is the identity and `pose.found` is False.
     """
     confidences = (
         torch.maximum(first.own_confidence, second.other_confidence),
@@ -93,10 +93,10 @@ def pose_of_other(
     confident: Bool[Tensor, "h w"],
     intrinsics: Float[Tensor, "3 3"],
 ) -> PoseEstimate:
-    """The other picture's pose from one direction, with intrinsics in the scene's convention.
+    """The other image's pose from one direction, with intrinsics in the scene's convention.
 
     Args:
-        points: the other picture's points in the reference frame.
+        points: the other image's points in the reference frame.
         confident: which to use. If they are fewer than four, the estimate fails and says so.
         intrinsics: pixels with centres at +0.5 (:mod:`semsplat_ros.scene`).
     """

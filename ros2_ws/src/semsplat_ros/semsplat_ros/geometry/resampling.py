@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Ways to bring a picture to a network's size. A network does best with the one it was trained
+"""Ways to bring a image to a network's size. A network does best with the one it was trained
 with.
 """
 
@@ -21,26 +21,26 @@ class Resampling(StrEnum):
     """How pixels are combined."""
 
     AREA = "area"
-    """Mean of the pixels that fall into one; linear where the picture is enlarged."""
+    """Mean of the pixels that fall into one; linear where the image is enlarged."""
     ALIGNED_BILINEAR = "aligned_bilinear"
     """Bilinear with aligned corners and no smoothing, then the centre (SpatialSplat's
     inference)."""
     LANCZOS = "lanczos"
-    """8-bit Lanczos where the picture shrinks and bicubic where it does not, then the centre (data
+    """8-bit Lanczos where the image shrinks and bicubic where it does not, then the centre (data
     of DUSt3R's family and of NoPoSplat, which never enlarges)."""
 
 
 def resample(
-    picture: UInt8[np.ndarray, "_ _ 3"],
+    original_image: UInt8[np.ndarray, "_ _ 3"],
     crop: Crop,
     height: int,
     width: int,
     how: Resampling = Resampling.AREA,
 ) -> Float[Tensor, "3 {height} {width}"]:
-    """The central part of a picture at another size, 0..1.
+    """The central part of a image at another size, 0..1.
 
     Args:
-        picture: RGB.
+        original_image: RGB.
         crop: the part. The two methods that scale first and cut then round the cut in scaled
             pixels, so their part may differ from it by less than one original pixel.
         height: of the result.
@@ -49,27 +49,29 @@ def resample(
 
     """
     if how is Resampling.AREA:
-        return _area(picture, crop, height, width)
-    factor = max(height / picture.shape[0], width / picture.shape[1])
-    size = (round(picture.shape[0] * factor), round(picture.shape[1] * factor))
+        return _area(original_image, crop, height, width)
+    factor = max(height / original_image.shape[0], width / original_image.shape[1])
+    size = (round(original_image.shape[0] * factor), round(original_image.shape[1] * factor))
     if how is Resampling.LANCZOS:
         method = Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.BICUBIC
-        image = Image.fromarray(picture).resize(size[::-1], method)
+        image = Image.fromarray(original_image).resize(size[::-1], method)
         scaled = _unit(np.asarray(image))
     else:
-        scaled = F.interpolate(_unit(picture)[None], size, mode="bilinear", align_corners=True)[0]
+        scaled = F.interpolate(
+            _unit(original_image)[None], size, mode="bilinear", align_corners=True
+        )[0]
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     return scaled[:, top : top + height, left : left + width].contiguous()
 
 
 def _area(
-    picture: UInt8[np.ndarray, "_ _ 3"], crop: Crop, height: int, width: int
+    original_image: UInt8[np.ndarray, "_ _ 3"], crop: Crop, height: int, width: int
 ) -> Float[Tensor, "3 _ _"]:
-    part = picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    part = original_image[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
     # Area averaging is right for shrinking only; OpenCV's enlarges to blocks.
     method = cv2.INTER_AREA if crop.width >= width else cv2.INTER_LINEAR
     return _unit(cv2.resize(part, (width, height), interpolation=method))
 
 
-def _unit(picture: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "3 h w"]:
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255.0
+def _unit(original_image: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "3 h w"]:
+    return torch.from_numpy(np.array(original_image)).permute(2, 0, 1).float() / 255.0

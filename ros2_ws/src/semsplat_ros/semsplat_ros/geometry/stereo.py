@@ -3,7 +3,7 @@
 """Semi-global matching of a rectified pair with known baseline: what calibrated stereo knows for
 sure.
 
-A network of a few million parameters reads depth from two pictures only roughly. Where a pair is
+A network of a few million parameters reads depth from two images only roughly. Where a pair is
 rectified and its baseline is known, OpenCV's semi-global matcher gives sub-pixel disparity on
 every textured surface, for a few milliseconds. It is handed to the network as an input channel,
 which fills the rest (blank walls, occlusions, mirrors) and stays in charge of the output.
@@ -34,7 +34,7 @@ def inverse_depth_cue(
         right: RGB of the right camera, rectified against the left one.
         intrinsics: of these images, in pixels; both cameras share them.
         baseline: metres, > 0.
-        factor: how many times smaller the result is than the pictures.
+        factor: how many times smaller the result is than the images.
 
     Returns:
         Inverse depth in 1/m of the left and the right view at 1/factor of the size; the mean of
@@ -56,7 +56,7 @@ def inverse_depth_cue(
 def _disparity(
     first: UInt8[np.ndarray, "hh ww"], second: UInt8[np.ndarray, "hh ww"], count: int
 ) -> Float[np.ndarray, "hh ww"]:
-    """Disparity in pixels of the first picture, 0 where unknown; the second camera is at its
+    """Disparity in pixels of the first image, 0 where unknown; the second camera is at its
     right."""
     block = 5
     matcher = cv2.StereoSGBM.create(
@@ -77,7 +77,7 @@ def _disparity(
     padded = [cv2.copyMakeBorder(i, 0, 0, count, 0, cv2.BORDER_REPLICATE) for i in (first, second)]
     disparity = matcher.compute(*padded)[:, count:].astype(np.float32) / 16.0
     disparity[disparity < MINIMUM_DISPARITY] = 0.0
-    # A match outside the second picture is one with the padding.
+    # A match outside the second image is one with the padding.
     columns = np.arange(disparity.shape[1], dtype=np.float32)
     disparity[disparity > columns] = 0.0
     return disparity

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of any size to the views that a model takes and back: central crop, area resize,
+"""Images of any size to the views that a model takes and back: central crop, area resize,
 intrinsics with them."""
 
 import cv2
@@ -14,9 +14,9 @@ from semsplat_ros.geometry.resampling import Resampling, resample
 from semsplat_ros.scene import Crop, IntrinsicsSource, Views
 
 MIN_SIDE = 16
-"""Pixels; a smaller picture is a mistake."""
+"""Pixels; a smaller image is a mistake."""
 PATCH = 16
-"""Sides of a network image that keeps a picture's shape are multiples of it, and two at least."""
+"""Sides of a network image that keeps a image's shape are multiples of it, and two at least."""
 
 
 def central_crop(height: int, width: int, network_height: int, network_width: int) -> Crop:
@@ -37,14 +37,14 @@ def central_crop(height: int, width: int, network_height: int, network_width: in
 
 
 def same_shape(height: int, width: int, image_size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a network image that shows nearly all of a picture, as DUSt3R's pictures
+    """Height and width of a network image that shows nearly all of a image, as DUSt3R's images
     are loaded: the longer side becomes that of `image_size`, both are cut to whole patches, and of
-    a square picture only what `image_size` shows is kept.
+    a square image only what `image_size` shows is kept.
 
     Args:
-        height: of the picture.
-        width: of the picture.
-        image_size: height and width of the network image of a 4:3 picture, landscape.
+        height: of the image.
+        width: of the image.
+        image_size: height and width of the network image of a 4:3 image, landscape.
 
     """
     factor = max(image_size) / max(height, width)
@@ -58,12 +58,12 @@ def same_shape(height: int, width: int, image_size: tuple[int, int]) -> tuple[in
 def widened(
     height: int, width: int, image_size: tuple[int, int], max_width: int
 ) -> tuple[int, int]:
-    """Height and width of a network image that grows with pictures that are wider than it, by
+    """Height and width of a network image that grows with images that are wider than it, by
     whole patches.
 
     Args:
-        height: of the picture.
-        width: of the picture.
+        height: of the image.
+        width: of the image.
         image_size: height and width of the network image; its height stays.
         max_width: pixels that its width grows to at most.
 
@@ -73,10 +73,10 @@ def widened(
     return network_height, max(least, min(fitting, max_width))
 
 
-def original_picture(
+def original_image(
     network_image: Shaped[np.ndarray, "h w"], crop: Crop, empty: float = 0
 ) -> Shaped[np.ndarray, "hh ww"]:
-    """A map of the network image in its original picture; `empty` outside the crop.
+    """A map of the network image in its original image; `empty` outside the crop.
 
     By the nearest pixel, so that numbers of objects stay numbers of objects.
     """
@@ -87,8 +87,8 @@ def original_picture(
     return out
 
 
-def network_picture(original_map: Shaped[np.ndarray, "hh ww"], crop: Crop) -> np.ndarray:
-    """A map of an original picture [hh, ww] at the centres of the network image's pixels
+def at_network_pixels(original_map: Shaped[np.ndarray, "hh ww"], crop: Crop) -> np.ndarray:
+    """A map of an original image [hh, ww] at the centres of the network image's pixels
     [h, w]."""
     rows = crop.top + (np.arange(crop.network_height) + 0.5) / crop.scale_y
     columns = crop.left + (np.arange(crop.network_width) + 0.5) / crop.scale_x
@@ -96,7 +96,7 @@ def network_picture(original_map: Shaped[np.ndarray, "hh ww"], crop: Crop) -> np
 
 
 def prepare_views(
-    pictures: tuple[np.ndarray, ...],
+    original_images: tuple[np.ndarray, ...],
     image_size: tuple[int, int],
     *,
     stereo_factor: int = 0,
@@ -109,19 +109,19 @@ def prepare_views(
     stamps_ns: tuple[int, ...] = (),
     frame: str = "",
 ) -> Views:
-    """Crop and resize pictures to a model's size. Everything stays on the CPU.
+    """Crop and resize images to a model's size. Everything stays on the CPU.
 
     Args:
-        pictures: RGB uint8, one for each view, first view first; sizes may differ.
+        original_images: RGB uint8, one for each view, first view first; sizes may differ.
         image_size: height and width of the network image.
         stereo_factor: how many times finer `stereo_images` are; 0 = none. They are made where a
             baseline is given.
         resampling: how pixels are combined; `stereo_images` are always made by area.
-        keep_shape: take a network image of the pictures' shape (:func:`same_shape`), of two
+        keep_shape: take a network image of the images' shape (:func:`same_shape`), of two
             shapes what both have, instead of one of `image_size`.
         max_width: pixels that the network image's width grows to at most (:func:`widened`) where
             the pair is rectified and intrinsics and baseline are known; 0 = it does not.
-        intrinsics: [3, 3] of the original pictures, in pixels; where only one is known it is taken
+        intrinsics: [3, 3] of the original images, in pixels; where only one is known it is taken
             for the others of the same size too (one rig, one make of camera), else all are
             estimated.
         intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are
@@ -132,27 +132,29 @@ def prepare_views(
         frame: name of the first camera's optical frame.
 
     Raises:
-        SemsplatError: INVALID_ARGUMENT for pictures that are no RGB uint8 images of at least 16 x
+        SemsplatError: INVALID_ARGUMENT for images that are no RGB uint8 images of at least 16 x
             16 pixels, for a baseline that is not a positive number, for a rectified pair of two
             sizes and for intrinsics without a positive focal length.
     """
-    for picture in pictures:
-        _check_picture(picture)
+    for image in original_images:
+        _check_image(image)
     if baseline is not None:
-        _check_baseline(baseline, pictures)
-    known = _complete(intrinsics, pictures)
+        _check_baseline(baseline, original_images)
+    known = _complete(intrinsics, original_images)
     height, width = image_size
     if max_width and known is not None and baseline is not None:
-        height, width = widened(pictures[0].shape[0], pictures[0].shape[1], image_size, max_width)
+        height, width = widened(
+            original_images[0].shape[0], original_images[0].shape[1], image_size, max_width
+        )
     if keep_shape:
-        shapes = [same_shape(p.shape[0], p.shape[1], image_size) for p in pictures]
+        shapes = [same_shape(p.shape[0], p.shape[1], image_size) for p in original_images]
         height, width = (min(sides) for sides in zip(*shapes, strict=True))
-    crops = tuple(central_crop(p.shape[0], p.shape[1], height, width) for p in pictures)
+    crops = tuple(central_crop(p.shape[0], p.shape[1], height, width) for p in original_images)
     stereo = None
     if stereo_factor > 0 and baseline is not None:
-        stereo = _resize(pictures, crops, height * stereo_factor, width * stereo_factor)
+        stereo = _resize(original_images, crops, height * stereo_factor, width * stereo_factor)
     return Views(
-        images=_resize(pictures, crops, height, width, resampling),
+        images=_resize(original_images, crops, height, width, resampling),
         crops=crops,
         intrinsics=None
         if known is None
@@ -167,7 +169,7 @@ def prepare_views(
 
 
 def _resize(
-    pictures: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
+    original_images: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
     crops: tuple[Crop, ...],
     height: int,
     width: int,
@@ -175,63 +177,63 @@ def _resize(
 ) -> Float[Tensor, "v 3 {height} {width}"]:
     return torch.stack(
         [
-            resample(picture, crop, height, width, resampling)
-            for picture, crop in zip(pictures, crops, strict=True)
+            resample(image, crop, height, width, resampling)
+            for image, crop in zip(original_images, crops, strict=True)
         ]
     )
 
 
 def _complete(
     intrinsics: tuple[Tensor | np.ndarray | None, ...],
-    pictures: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
+    original_images: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
 ) -> list[Float[Tensor, "3 3"]] | None:
-    """Intrinsics for every picture, or None if they cannot be had for all."""
-    if len(intrinsics) != len(pictures):
+    """Intrinsics for every image, or None if they cannot be had for all."""
+    if len(intrinsics) != len(original_images):
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"{len(intrinsics)} intrinsics for {len(pictures)} pictures given; give one for each "
-            f"or None",
+            f"{len(intrinsics)} intrinsics for {len(original_images)} images given; give one "
+            "for each or None",
         )
     matrices = [None if k is None else _matrix(k) for k in intrinsics]
     by_size: dict[tuple[int, ...], Tensor] = {}
-    for k, picture in zip(matrices, pictures, strict=True):
+    for k, image in zip(matrices, original_images, strict=True):
         if k is not None:
-            by_size.setdefault(picture.shape[:2], k)
+            by_size.setdefault(image.shape[:2], k)
     out = []
-    for k, picture in zip(matrices, pictures, strict=True):
-        chosen = by_size.get(picture.shape[:2]) if k is None else k
+    for k, image in zip(matrices, original_images, strict=True):
+        chosen = by_size.get(image.shape[:2]) if k is None else k
         if chosen is None:
             return None
         out.append(chosen)
     return out
 
 
-def _check_picture(picture: np.ndarray) -> None:
-    if not isinstance(picture, np.ndarray):
+def _check_image(image: np.ndarray) -> None:
+    if not isinstance(image, np.ndarray):
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"a picture of type {type(picture).__name__} given; give a NumPy array, RGB uint8",
+            f"a image of type {type(image).__name__} given; give a NumPy array, RGB uint8",
         )
-    shape, kind = picture.shape, picture.dtype
+    shape, kind = image.shape, image.dtype
     if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < MIN_SIDE:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"a picture of shape {shape} and type {kind} given; give RGB uint8 "
+            f"a image of shape {shape} and type {kind} given; give RGB uint8 "
             f"[height, width, 3] of at least {MIN_SIDE} x {MIN_SIDE} pixels",
         )
 
 
-def _check_baseline(baseline: float, pictures: tuple[np.ndarray, ...]) -> None:
+def _check_baseline(baseline: float, original_images: tuple[np.ndarray, ...]) -> None:
     if not (np.isfinite(baseline) and baseline > 0.0):
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
             f"baseline {baseline} given; it is metres along +x and positive, or None if unknown",
         )
-    sizes = {p.shape[:2] for p in pictures}
+    sizes = {p.shape[:2] for p in original_images}
     if len(sizes) > 1:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"a baseline was given for pictures of the sizes {sorted(sizes)}; the pictures of a "
+            f"a baseline was given for images of the sizes {sorted(sizes)}; the images of a "
             "rectified pair have one size: give no baseline or rectify them",
         )
 

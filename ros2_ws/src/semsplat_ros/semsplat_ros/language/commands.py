@@ -33,7 +33,7 @@ _OPENINGS = (
 )
 _CLOSINGS = (
     r"please|thanks|thank you|now|here|there|around here|over there|for me|for us|to me",
-    r"in (?:the|this) (?:room|picture|image|scene)|anywhere|somewhere",
+    r"in (?:the|this) (?:room|image|image|scene)|anywhere|somewhere",
     r"(?<=\w )(?:is|are)",
 )
 _BREAK = r"[\s,;:.!?…-]+"

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from semsplat_ros.networks.view_matching import Matcher, Matches
+from semsplat_ros.networks.view_matching import Matches, ViewMatcher
 
 INPUT_CHANNELS = 11
 STRIDE = 16
@@ -185,7 +185,7 @@ class CompactNetwork(nn.Module):
         self.encode_quarter = nn.Sequential(ResidualBlock(quarter), ResidualBlock(quarter))
         self.down_eighth = _conv(quarter, eighth, 3, 2)
         self.encode_eighth = nn.Sequential(ResidualBlock(eighth), ResidualBlock(eighth))
-        self.matcher = Matcher(quarter, eighth, config.match_width)
+        self.matcher = ViewMatcher(quarter, eighth, config.match_width)
         self.match_to_eighth = _conv(6, eighth, 3, 2)
         self.cross_encode = AttentionBlock(eighth, 4, 2)
         self.down_sixteenth = _conv(eighth, sixteenth, 3, 2)

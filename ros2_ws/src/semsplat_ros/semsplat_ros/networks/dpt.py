@@ -52,7 +52,7 @@ def dpt_config_for(croco: CrocoConfig) -> DptConfig:
 
 
 STRIP_ROWS = 32
-"""Of a picture; see :func:`in_strips`."""
+"""Of a image; see :func:`in_strips`."""
 
 
 def up2(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c hh ww"]:
@@ -77,7 +77,7 @@ def in_strips(layers: nn.Module, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "
 
 
 def token_map(tokens: Float[Tensor, "b n c"], grid: tuple[int, int]) -> Float[Tensor, "b c h w"]:
-    """Tokens as a picture, without a copy: channels last in memory.
+    """Tokens as a image, without a copy: channels last in memory.
 
     Convolutions and what is between them keep that layout, which the CPU computes faster in.
     `unflatten` after `transpose` would give a batch of one strides that PyTorch takes for channels

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""DUSt3R and MASt3R: two pictures to point maps in the first camera's frame.
+"""DUSt3R and MASt3R: two images to point maps in the first camera's frame.
 
 Attribute names are the tensor names of the official checkpoints.
 """
@@ -26,10 +26,10 @@ DESCRIPTOR_CHANNELS = 24
 
 
 class PointMap(NamedTuple):
-    """One picture's points, one per pixel."""
+    """One image's points, one per pixel."""
 
     points: Float[Tensor, "b h w 3"]
-    """In the frame of the first picture's camera, OpenCV axes."""
+    """In the frame of the first image's camera, OpenCV axes."""
     confidence: Float[Tensor, "b h w"]
     """1 + e^x, at least 1."""
 
@@ -69,7 +69,7 @@ class Dust3rNetwork(TwoViewTransformer):
         return DptHead(4, dpt)
 
     def forward(self, images: Float[Tensor, "b 2 3 h w"]) -> PairPointMaps:  # type: ignore[override]
-        """Point maps of both pictures.
+        """Point maps of both images.
 
         Args:
             images: -1..1, sides multiples of 16, portrait or landscape.
@@ -127,7 +127,7 @@ class Mast3rNetwork(Dust3rNetwork):
         return Mast3rHead(dpt, self.config.patch)
 
     def describe(self, features: ViewFeatures) -> tuple[Descriptors, Descriptors]:
-        """Descriptors of both pictures, from the features of :meth:`forward`."""
+        """Descriptors of both images, from the features of :meth:`forward`."""
         least = self.min_descriptor_confidence
         return (
             self.downstream_head1.describe(features.reference, features.grid, least),

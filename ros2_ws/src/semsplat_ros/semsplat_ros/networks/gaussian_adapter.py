@@ -22,7 +22,7 @@ EPS = 1e-8
 
 
 class GaussianAttributes(NamedTuple):
-    """Attributes of the Gaussians of b pictures, row-major pixels n."""
+    """Attributes of the Gaussians of b images, row-major pixels n."""
 
     opacities: Float[Tensor, "b n"]
     """0..1, importance not multiplied in."""

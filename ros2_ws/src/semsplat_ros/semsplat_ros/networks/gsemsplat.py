@@ -27,7 +27,7 @@ HIDDEN_CHANNELS = 128
 
 
 class SemanticMaps(NamedTuple):
-    """Compressed semantics of one picture's pixels, not normalised, float32."""
+    """Compressed semantics of one image's pixels, not normalised, float32."""
 
     region: Float[Tensor, "b h w d"]
     """Learned from masked regions seen alone."""
@@ -135,7 +135,7 @@ class GSemSplatNetwork(nn.Module):
         return self
 
     def forward(self, images: Float[Tensor, "b 2 3 h w"]) -> SemanticPair:
-        """Gaussians and semantics of both pictures; gradients reach the semantic heads alone.
+        """Gaussians and semantics of both images; gradients reach the semantic heads alone.
 
         Args:
             images: -1..1, sides multiples of 16.

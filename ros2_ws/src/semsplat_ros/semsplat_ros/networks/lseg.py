@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from semsplat_ros.networks.clip import CLIP_VIT_B32, TINY_CLIP, Clip, ClipConfig
+from semsplat_ros.networks.clip.clip import CLIP_VIT_B32, TINY_CLIP, Clip, ClipConfig
 from semsplat_ros.networks.croco import NORM_EPS, EncoderBlock, PatchEmbed, linear_of_block
 from semsplat_ros.networks.dpt import FeatureFusionBlock, ResidualConvUnit, token_map
 from semsplat_ros.networks.linear import Linear
@@ -29,7 +29,7 @@ class LsegConfig:
 
     patch: int = 16
     table_side: int = 24
-    """Patches along each side of the picture that the position table was trained for."""
+    """Patches along each side of the image that the position table was trained for."""
     width: int = 1024
     depth: int = 24
     heads: int = 16

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Large Spatial Model (LSM paper): two unposed pictures to Gaussians with compressed language
+"""Large Spatial Model (LSM paper): two unposed images to Gaussians with compressed language
 features.
 
 DUSt3R gives the points, LSeg the language features, and a point transformer that reads both gives
@@ -21,9 +21,12 @@ from semsplat_ros.networks.dust3r import Dust3rNetwork, PointMap
 from semsplat_ros.networks.freed_memory import release_freed_memory
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg, LsegConfig
 from semsplat_ros.networks.lsm_head import LsmGaussianHead, LsmGaussians
-from semsplat_ros.networks.point_blocks import TINY_POINT_TRANSFORMER, PointTransformerConfig
-from semsplat_ros.networks.point_cloud import Structure, structure_of, voxelize
-from semsplat_ros.networks.point_transformer import PointTransformer
+from semsplat_ros.networks.point_transformer.blocks import (
+    TINY_POINT_TRANSFORMER,
+    PointTransformerConfig,
+)
+from semsplat_ros.networks.point_transformer.cloud import Structure, structure_of, voxelize
+from semsplat_ros.networks.point_transformer.network import PointTransformer
 
 VIEWS = 2
 VOXEL_SIZE = 0.01
@@ -53,14 +56,14 @@ TINY_LSM = LsmConfig(
 
 
 class LanguageFeatures(NamedTuple):
-    """LSeg's view of the pictures of s scenes."""
+    """LSeg's view of the images of s scenes."""
 
     dense: Float[Tensor, "s2 d hh ww"]
-    """At half the picture size, a scene's views next to each other."""
+    """At half the image size, a scene's views next to each other."""
     tokens: Float[Tensor, "s n d"]
     """8 x 8 means, both views of a scene."""
     reduced: Float[Tensor, "s2 f hh ww"]
-    """Compressed, at half the picture size."""
+    """Compressed, at half the image size."""
 
 
 class Cloud(NamedTuple):
@@ -79,7 +82,7 @@ class Cloud(NamedTuple):
 
 
 def enlarge(reduced: Float[Tensor, "b f hh ww"]) -> Float[Tensor, "b f h w"]:
-    """Compressed language features at the picture size."""
+    """Compressed language features at the image size."""
     return F.interpolate(reduced, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
@@ -96,7 +99,8 @@ class LsmNetwork(nn.Module):
 
     Args:
         config: sizes.
-        shuffle_orders: see :class:`semsplat_ros.networks.point_transformer.PointTransformer`.
+        shuffle_orders: see
+        :class:`semsplat_ros.networks.point_transformer.network.PointTransformer`.
     """
 
     full_precision = ("gaussian_head", "feature_expansion", "feature_reduction")
@@ -136,14 +140,14 @@ class LsmNetwork(nn.Module):
         return LsmPrediction((first, second), gaussians)
 
     def language(self, images: Float[Tensor, "s 2 3 h w"]) -> LanguageFeatures:
-        """Language features of both pictures, which LSeg sees in -1..1."""
+        """Language features of both images, which LSeg sees in -1..1."""
         lseg = self.lseg_feature_extractor
         dense = lseg(images.flatten(0, 1))
         tokens = lseg.pooled_tokens(dense, VIEWS)
         return LanguageFeatures(dense, tokens, self.feature_reduction(dense))
 
     def expand(self, features: Float[Tensor, "b f h w"]) -> Float[Tensor, "b d hh ww"]:
-        """A picture of compressed features in LSeg's space, half the size."""
+        """A image of compressed features in LSeg's space, half the size."""
         half = F.interpolate(features, scale_factor=0.5, mode="bilinear", align_corners=False)
         return self.feature_expansion(half)
 
@@ -186,7 +190,7 @@ class LsmNetwork(nn.Module):
             cloud: from :meth:`assemble`.
             image_tokens: DUSt3R's encoder tokens of both views.
             language_tokens: from :meth:`language`, as `reduced`.
-            reduced: compressed language features at half the picture size.
+            reduced: compressed language features at half the image size.
         """
         features = self.point_transformer(
             cloud.features, cloud.structure, image_tokens, language_tokens

@@ -64,8 +64,8 @@ class GaussianDpt(DptTrunk):
         dtype = self.input_merger[0].weight.dtype
         merged = up2(self.trunk(features, grid).to(dtype))
         # The layout of the trunk's output: a sum of two layouts is slow.
-        pictures = images.to(dtype).contiguous(memory_format=torch.channels_last)
-        merged += self.input_merger(pictures)
+        original_images = images.to(dtype).contiguous(memory_format=torch.channels_last)
+        merged += self.input_merger(original_images)
         coarse = None
         if self.coarse_stride is not None:
             size = (images.shape[-2] // self.coarse_stride, images.shape[-1] // self.coarse_stride)

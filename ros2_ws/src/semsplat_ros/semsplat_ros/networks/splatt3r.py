@@ -23,7 +23,7 @@ EPS = 1e-8
 
 
 class PixelGaussians(NamedTuple):
-    """One Gaussian per pixel of one picture, in the first picture's camera frame."""
+    """One Gaussian per pixel of one image, in the first image's camera frame."""
 
     means: Float[Tensor, "b h w 3"]
     scales: Float[Tensor, "b h w 3"]
@@ -63,7 +63,7 @@ class Splatt3rNetwork(Mast3rNetwork):
         return Splatt3rHead(dpt, self.config.patch)
 
     def forward(self, images: Float[Tensor, "b 2 3 h w"]) -> PairGaussians:  # type: ignore[override]
-        """Gaussians of both pictures.
+        """Gaussians of both images.
 
         Args:
             images: -1..1, sides multiples of 16, portrait or landscape.

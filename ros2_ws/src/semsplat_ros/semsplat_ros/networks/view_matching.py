@@ -26,7 +26,7 @@ class Matches:
     scale: Float[Tensor, ""]
 
 
-class Matcher(nn.Module):
+class ViewMatcher(nn.Module):
     """Full correlation of both views at 1/4, and the sub-cell place of every cell in the other
     view."""
 

@@ -26,7 +26,7 @@ MIN_CHANNELS = 192
 """On each side. With fewer the transforms take what the products save."""
 
 MIN_PIXELS = 40 * 40
-"""Of all pictures of a batch. With fewer the transform of the weights takes it."""
+"""Of all images of a batch. With fewer the transform of the weights takes it."""
 
 
 @cache
@@ -91,14 +91,14 @@ def conv3x3(
         out.copy_(sums.view(4, 4, *tiles.shape[1:4], k).permute(2, 3, 0, 4, 1, 5))
         if bias is not None:
             out += bias
-    picture = result.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
-    return picture[:, :, :height, :width]
+    image = result.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+    return image[:, :, :height, :width]
 
 
 def _tiles(
     x: Float[Tensor, "b c h w"], row: int, rows: int
 ) -> Float[Tensor, "36 b {rows} columns c"]:
-    """The inputs of some rows of tiles, zeros outside of the picture."""
+    """The inputs of some rows of tiles, zeros outside of the image."""
     height, width = x.shape[2:]
     top, bottom = 4 * row - 1, 4 * (row + rows) + 1
     part = x[:, :, max(top, 0) : bottom]

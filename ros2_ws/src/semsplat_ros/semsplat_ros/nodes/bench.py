@@ -30,21 +30,21 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from semsplat_interfaces.msg import ObjectInstanceArray
 from semsplat_interfaces.srv import Query
+from semsplat_ros.cpu_threads import take_turns_often
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.evaluation.speed import (
+from semsplat_ros.evaluation.benchmark.speed import (
     MODEL_STAGES,
     WARM_UP,
     BenchPair,
     peak_mib,
     spread,
 )
+from semsplat_ros.nodes.common.conversions import to_header, to_image
+from semsplat_ros.nodes.common.process import NUM_THREADS
 from semsplat_ros.nodes.demo.processes import enter_own_domain
-from semsplat_ros.nodes.inputs import SIDES
-from semsplat_ros.nodes.messages import to_header, to_image
-from semsplat_ros.nodes.perception import PerceptionNode
-from semsplat_ros.nodes.process import NUM_THREADS
-from semsplat_ros.nodes.simulated_camera import FRAMES, to_calibration
-from semsplat_ros.threads import take_turns_often
+from semsplat_ros.nodes.inputs.subscriptions import SIDES
+from semsplat_ros.nodes.perception.node import PerceptionNode
+from semsplat_ros.nodes.simulation.simulated_camera import FRAMES, to_calibration
 
 LISTENED: dict[str, type] = {
     "points": PointCloud2,
@@ -302,9 +302,9 @@ class _Peer(Node):
         headers = [to_header(stamp, FRAMES[side]) for side in SIDES]
         for publisher, side, header in zip(self._infos, SIDES, headers, strict=True):
             publisher.publish(to_calibration(self._pair.rig, side, header))
-        pictures = (self._pair.left, self._pair.right)
-        for publisher, picture, header in zip(self._images, pictures, headers, strict=True):
-            publisher.publish(to_image(picture, "rgb8", header))
+        images = (self._pair.left, self._pair.right)
+        for publisher, image, header in zip(self._images, images, headers, strict=True):
+            publisher.publish(to_image(image, "rgb8", header))
         return stamp
 
     def _note(self, name: str, message: Any) -> None:

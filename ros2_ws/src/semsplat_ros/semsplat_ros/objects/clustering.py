@@ -19,8 +19,8 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
-from semsplat_ros.objects.cells import Cells
-from semsplat_ros.objects.patches import cut_patches
+from semsplat_ros.objects.gaussian_grid import Cells
+from semsplat_ros.objects.watershed import cut_patches
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""One colour for a label, the same in every overlay, cloud and picture."""
+"""One colour for a label, the same in every overlay, cloud and image."""
 
 import colorsys
 

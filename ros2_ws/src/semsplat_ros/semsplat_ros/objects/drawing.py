@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Objects painted into the picture they were found in."""
+"""Objects painted into the image they were found in."""
 
 import cv2
 import numpy as np
@@ -29,20 +29,20 @@ def object_name(instance: ObjectInstance) -> str:
 
 
 def draw_objects(
-    picture: UInt8[np.ndarray, "h w 3"],
+    image: UInt8[np.ndarray, "h w 3"],
     mask: UInt16[np.ndarray, "h w"],
     instances: tuple[ObjectInstance, ...],
     view: int = 0,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture with every object tinted, outlined and named.
+    """The image with every object tinted, outlined and named.
 
     Args:
-        picture: an original picture, RGB; not changed.
+        image: an original image, RGB; not changed.
         mask: ids of the objects at its pixels.
         instances: the objects.
-        view: which picture it is, for the places of the names.
+        view: which image it is, for the places of the names.
     """
-    out = picture.copy()
+    out = image.copy()
     for instance in instances:
         area = mask == instance.id
         if not area.any():
@@ -58,22 +58,22 @@ def draw_objects(
     return out
 
 
-def _write_name(picture: np.ndarray, instance: ObjectInstance, view: int) -> None:
+def _write_name(image: np.ndarray, instance: ObjectInstance, view: int) -> None:
     roi = instance.rois[view] if view < len(instance.rois) else None
     if roi is not None and roi.width > 0:
-        write_text(picture, object_name(instance), (int(roi.left) + 1, int(roi.top) + 1))
+        write_text(image, object_name(instance), (int(roi.left) + 1, int(roi.top) + 1))
 
 
-def write_text(picture: UInt8[np.ndarray, "h w 3"], text: str, at: tuple[int, int]) -> None:
-    """White on a dark plate, into the picture; `at` is the plate's left upper corner, moved so
+def write_text(image: UInt8[np.ndarray, "h w 3"], text: str, at: tuple[int, int]) -> None:
+    """White on a dark plate, into the image; `at` is the plate's left upper corner, moved so
     that it fits.
     """
     # OpenCV's fonts have ASCII only; other letters come out as "?".
     shown = text.encode("ascii", "replace").decode()
     (width, above), below = cv2.getTextSize(shown, *FONT, 1)
-    left = max(min(at[0], picture.shape[1] - width - 2 * MARGIN), 0)
-    top = max(min(at[1], picture.shape[0] - above - below - 2 * MARGIN), 0)
-    plate = picture[top : top + above + below + 2 * MARGIN, left : left + width + 2 * MARGIN]
+    left = max(min(at[0], image.shape[1] - width - 2 * MARGIN), 0)
+    top = max(min(at[1], image.shape[0] - above - below - 2 * MARGIN), 0)
+    plate = image[top : top + above + below + 2 * MARGIN, left : left + width + 2 * MARGIN]
     plate //= 4  # dark: letters are legible on any object
     origin = (left + MARGIN, top + MARGIN + above)
-    cv2.putText(picture, shown, origin, *FONT, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(image, shown, origin, *FONT, (255, 255, 255), 1, cv2.LINE_AA)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from semsplat_ros.objects.cells import numpy_of
 from semsplat_ros.objects.drawing import draw_objects
+from semsplat_ros.objects.gaussian_grid import numpy_of
 from semsplat_ros.objects.instances import instance_map, label_map
 from semsplat_ros.scene import Gaussians, Perception, QueryResult
 
@@ -88,7 +88,7 @@ def describe(perception: Perception, answers: list[QueryResult]) -> dict:
 
 def write_all(
     perception: Perception,
-    pictures: tuple[UInt8[np.ndarray, "h1 w1 3"], UInt8[np.ndarray, "h2 w2 3"]],
+    original_images: tuple[UInt8[np.ndarray, "h1 w1 3"], UInt8[np.ndarray, "h2 w2 3"]],
     answers: list[QueryResult],
     folder: Path,
 ) -> list[Path]:
@@ -101,7 +101,7 @@ def write_all(
     write_ply(kept, files[0])
     for view, side in enumerate(("left", "right")):
         mask = instance_map(perception, view)
-        drawn = draw_objects(pictures[view], mask, perception.instances, view)
+        drawn = draw_objects(original_images[view], mask, perception.instances, view)
         images = {
             "masks": mask,
             "labels": label_map(perception, view),

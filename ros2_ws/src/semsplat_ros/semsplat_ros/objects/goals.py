@@ -58,7 +58,7 @@ def approach_goal(
 
 def _direction(toward: Float[ndarray, " 2"], pose: Float[ndarray, "4 4"]) -> Float[ndarray, " 2"]:
     """Unit direction on the ground: to the object, else where the camera looks, else +x."""
-    # A camera that looks straight down still has its picture's upper edge ahead.
+    # A camera that looks straight down still has its image's upper edge ahead.
     for candidate in (toward, pose[:2, 2], -pose[:2, 1]):
         length = float(np.hypot(*candidate))
         if length > CLOSE:

@@ -1,7 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
 """Objects of a scene: groups of Gaussians with a label, a place, a box and a rectangle in each
-picture."""
+image."""
 
 from dataclasses import dataclass, field
 
@@ -12,10 +12,10 @@ from numpy import ndarray
 from scipy import ndimage
 from torch import Tensor
 
-from semsplat_ros.geometry.views import original_picture
+from semsplat_ros.geometry.views import original_image
 from semsplat_ros.objects.boxes import fit_boxes
-from semsplat_ros.objects.cells import Cells, numpy_of
 from semsplat_ros.objects.clustering import ClusterSettings, cluster
+from semsplat_ros.objects.gaussian_grid import Cells, numpy_of
 from semsplat_ros.objects.labels import best_labels, group_means
 from semsplat_ros.scene import Crop, ObjectInstance, Perception, Roi, SemanticScene, Vocabulary
 
@@ -84,18 +84,18 @@ def segment(
 
 
 def instance_map(perception: Perception, view: int) -> UInt16[ndarray, "hh ww"]:
-    """ObjectInstance.id of every pixel of an original picture; 0 = none, and outside the crop."""
+    """ObjectInstance.id of every pixel of an original image; 0 = none, and outside the crop."""
     return _original_map(perception.scene, perception.instance_ids, view)
 
 
 def label_map(perception: Perception, view: int) -> UInt16[ndarray, "hh ww"]:
-    """Label id of every pixel of an original picture; 0 = unlabelled, and outside the crop."""
+    """Label id of every pixel of an original image; 0 = unlabelled, and outside the crop."""
     return _original_map(perception.scene, perception.label_ids, view)
 
 
 def _original_map(scene: SemanticScene, values: Int[Tensor, " n"], view: int) -> ndarray:
     here = values.to(scene.gaussians.view.device)
-    return original_picture(
+    return original_image(
         numpy_of(scene.pixel_map(here, view)).astype(np.uint16), scene.crops[view]
     )
 
@@ -214,7 +214,7 @@ def _certainty(
 def _rois(
     grid: Int[ndarray, "r c"], count: int, crop: Crop, stride: int, size: tuple[int, int]
 ) -> list[Roi]:
-    """Rectangle of each group in one view, in pixels of the original picture."""
+    """Rectangle of each group in one view, in pixels of the original image."""
     out = []
     for found in ndimage.find_objects(grid, count):
         if found is None:

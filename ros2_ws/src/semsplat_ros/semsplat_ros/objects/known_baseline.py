@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Metres for a scene whose cameras are a known distance apart, though its pictures are not
+"""Metres for a scene whose cameras are a known distance apart, though its images are not
 rectified."""
 
 from dataclasses import replace

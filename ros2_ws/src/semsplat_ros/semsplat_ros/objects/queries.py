@@ -9,7 +9,7 @@ from numpy import ndarray
 from semsplat_ros.families.base import LanguageKind
 from semsplat_ros.language.relevancy import Relevancy
 from semsplat_ros.language.thresholds import adaptive_threshold
-from semsplat_ros.objects.cells import gaussian_weights, numpy_of
+from semsplat_ros.objects.gaussian_grid import gaussian_weights, numpy_of
 from semsplat_ros.objects.labels import group_means
 from semsplat_ros.scene import Match, Perception, QueryResult
 

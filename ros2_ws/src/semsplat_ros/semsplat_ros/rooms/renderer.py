@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of a room: colour, depth and instance ids, drawn by MuJoCo into an offscreen buffer.
+"""Images of a room: colour, depth and instance ids, drawn by MuJoCo into an offscreen buffer.
 
 Cameras are pinholes with square pixels and the principal point in the middle of the image; poses
 are
@@ -121,7 +121,7 @@ class RoomRenderer:
     def color(
         self, world_from_camera: Float[np.ndarray, "4 4"], fovy: float, height: int, width: int
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """RGB picture at a pose; `fovy` is the vertical field of view in degrees."""
+        """RGB image at a pose; `fovy` is the vertical field of view in degrees."""
         rectangle = self._aim(world_from_camera, fovy, height, width)
         pixels = np.empty((height, width, 3), np.uint8)
         self._mujoco.mjr_render(rectangle, self._scene, self._context)
@@ -153,7 +153,7 @@ class RoomRenderer:
         if height > self.size[0] or width > self.size[1]:
             raise SemsplatError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"a picture of {width}x{height} was asked for, but this renderer was made for at "
+                f"a image of {width}x{height} was asked for, but this renderer was made for at "
                 f"most {self.size[1]}x{self.size[0]}: make one with a larger size",
             )
         self._gl.make_current()

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import dijkstra
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms.builder import CLASS_ID
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import SHELL, look_along
+from semsplat_ros.rooms.pair_sampling import SHELL, look_along
 from semsplat_ros.rooms.renderer import Frame, RoomRenderer, intrinsics_of
 
 CELL = 0.1
@@ -56,10 +56,10 @@ class StereoRig:
         pose[:3, 3] += pose[:3, 0] * self.baseline
         return pose
 
-    def pictures(
+    def images(
         self, renderer: RoomRenderer, world_from_left: Float64[np.ndarray, "4 4"]
     ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]]:
-        """The left and the right RGB picture."""
+        """The left and the right RGB image."""
         left, right = (
             renderer.color(pose, self.fovy, self.height, self.width)
             for pose in (world_from_left, self.right_pose(world_from_left))
@@ -69,7 +69,7 @@ class StereoRig:
     def frames(
         self, renderer: RoomRenderer, world_from_left: Float64[np.ndarray, "4 4"]
     ) -> tuple[Frame, Frame]:
-        """True depth and instances of both pictures."""
+        """True depth and instances of both images."""
         left, right = (
             renderer.geometry(pose, self.fovy, self.height, self.width)
             for pose in (world_from_left, self.right_pose(world_from_left))

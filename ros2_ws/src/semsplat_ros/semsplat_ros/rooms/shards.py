@@ -35,7 +35,7 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.geometry.stereo import inverse_depth_cue
 from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.rooms.layout import EVALUATION_SEEDS, MAX_INSTANCES, Room
-from semsplat_ros.rooms.pairs import Pair, PairSampler
+from semsplat_ros.rooms.pair_sampling import Pair, PairSampler
 from semsplat_ros.rooms.renderer import RoomRenderer, intrinsics_of
 
 FORMAT = 1
@@ -191,7 +191,7 @@ def room_samples(seed: int, count: int) -> list[dict[str, np.ndarray]]:
 def _pair_sample(
     renderer: RoomRenderer, pair: Pair, rng: Generator
 ) -> dict[str, np.ndarray] | None:
-    """The part of a sample that is the pair's own; None if the picture is too dark, too bright or
+    """The part of a sample that is the pair's own; None if the image is too dark, too bright or
     empty.
     """
     large: list[UInt8[np.ndarray, "hh ww 3"]] = []
@@ -219,7 +219,7 @@ def _pair_sample(
 def _cue(
     images: list[np.ndarray], intrinsics: np.ndarray, baseline: float, rng: Generator
 ) -> Float32[np.ndarray, "2 h w"]:
-    """What stereo matching finds in these pictures with the noise and unequal gain of real
+    """What stereo matching finds in these images with the noise and unequal gain of real
     cameras.
     """
     sigma, gains = rng.uniform(0, 6), 1 + rng.uniform(-0.025, 0.025, 2)

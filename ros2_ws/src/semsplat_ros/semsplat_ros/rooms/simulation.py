@@ -7,7 +7,7 @@ from jaxtyping import Float64, UInt8
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import PairSampler
+from semsplat_ros.rooms.pair_sampling import PairSampler
 from semsplat_ros.rooms.renderer import RoomRenderer
 from semsplat_ros.rooms.robot import StereoRig, robot_path
 
@@ -18,11 +18,11 @@ STANDING_STREAM = 3
 STANDING_TRIES = 5
 
 Pose = Float64[np.ndarray, "4 4"]
-Picture = UInt8[np.ndarray, "h w 3"]
+Image = UInt8[np.ndarray, "h w 3"]
 
 
 class RobotInRoom:
-    """Draws the pictures of a robot. Only for the thread that made it (OpenGL); close it there.
+    """Draws the images of a robot. Only for the thread that made it (OpenGL); close it there.
 
     Args:
         seed: of the room, and of the way through it.
@@ -37,7 +37,7 @@ class RobotInRoom:
     def __init__(self, seed: int, rig: StereoRig, look_at: str = "chair") -> None:
         self.room = Room(seed)
         self.renderer = RoomRenderer(self.room, rig.height, rig.width)
-        self._last: tuple[Pose, StereoRig, tuple[Picture, Picture]] | None = None
+        self._last: tuple[Pose, StereoRig, tuple[Image, Image]] | None = None
         try:
             self.path = self._path(seed, look_at)
         except BaseException:
@@ -63,11 +63,11 @@ class RobotInRoom:
         """``world_from_left`` after so many metres of way; the way is closed."""
         return self.path[int(travelled / STEP) % len(self.path)]
 
-    def pictures(self, world_from_left: Pose, rig: StereoRig) -> tuple[Picture, Picture]:
-        """Left and right RGB picture; the same pose and rig as before cost nothing."""
+    def images(self, world_from_left: Pose, rig: StereoRig) -> tuple[Image, Image]:
+        """Left and right RGB image; the same pose and rig as before cost nothing."""
         last = self._last
         if last is None or last[1] != rig or not np.array_equal(last[0], world_from_left):
-            last = (world_from_left, rig, rig.pictures(self.renderer, world_from_left))
+            last = (world_from_left, rig, rig.images(self.renderer, world_from_left))
             self._last = last
         return last[2]
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semsplat_ros.training.pairs import PairBatch
+from semsplat_ros.training.shards import PairBatch
 
 
 def photometric(images: Float[Tensor, "b 2 3 h w"]) -> Float[Tensor, "b 2 3 h w"]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from semsplat_ros.families.base import TextEncoder
-from semsplat_ros.training.pairs import PairShards
+from semsplat_ros.training.shards import PairShards
 
 TEMPLATES = ("{}", "a {}", "a photo of a {}", "find the {}")
 STRUCTURE = ("wall", "floor", "ceiling", "door", "window")

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from semsplat_ros.networks.compact import CompactNetwork, CompactPrediction
 from semsplat_ros.networks.view_matching import Matches
-from semsplat_ros.training.pairs import PairBatch
+from semsplat_ros.training.shards import PairBatch
 from semsplat_ros.training.targets import bilinear_cells, by_view, cell_targets
 
 WEIGHTS = {

@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.zoo import BANK
+from semsplat_ros.families.registry import BANK
 from semsplat_ros.language.minilm import MiniLM
 from semsplat_ros.networks.compact import CompactConfig
 from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.training.classes import class_bank, class_weights, object_classes
 from semsplat_ros.training.losses import SEMANTIC_TEMPERATURE, CompactLoss
-from semsplat_ros.training.pairs import PairShards
+from semsplat_ros.training.shards import PairShards
 
 IMAGE_SIZE = (128, 160)
 MAX_WIDTH = 224

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject
 from semsplat_ros.networks.compact import network_input
-from semsplat_ros.training.pairs import PairBatch
+from semsplat_ros.training.shards import PairBatch
 
 OCCLUSION = 0.06
 """Relative depth difference up to which a point counts as the one seen in the other view."""

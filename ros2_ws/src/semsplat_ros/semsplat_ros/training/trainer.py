@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.zoo import choose_device, choose_precision
+from semsplat_ros.families.registry import choose_device, choose_precision
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
 from semsplat_ros.training.augmentation import augment
 from semsplat_ros.training.losses import CompactLoss
 from semsplat_ros.training.optimizers import MatrixOptimizer
-from semsplat_ros.training.pairs import PairBatch, PairShards, decode
+from semsplat_ros.training.shards import PairBatch, PairShards, decode
 from semsplat_ros.training.targets import inputs
 
 LOGGER = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class TrainingConfig:
     crop_height: int = 96
     crop_width: int = 128
     crop_until: float = 0.6
-    """Share of the run that is trained on crops; the rest on whole pictures."""
+    """Share of the run that is trained on crops; the rest on whole images."""
     seed: int = 0
     log_every: int = 20
     save_seconds: float = 180.0

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""``semsplat predict``: what cannot be read or written is one line; odd pictures work."""
+"""``semsplat predict``: what cannot be read or written is one line; odd images work."""
 
 import json
 
@@ -21,35 +21,35 @@ def run(*arguments):
 
 
 @pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "a picture.png"
+def image(tmp_path):
+    path = tmp_path / "a image.png"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (40, 60), np.uint8))
     return path
 
 
-def test_what_is_no_picture_is_refused_in_one_line(tmp_path, picture):
+def test_what_is_no_image_is_refused_in_one_line(tmp_path, image):
     text = tmp_path / "text.png"
-    text.write_text("no picture")
-    for bad, words in ((tmp_path / "none.png", "no such file"), (text, "no picture")):
-        result = run(picture, bad, "--out", tmp_path / "out")
+    text.write_text("no image")
+    for bad, words in ((tmp_path / "none.png", "no such file"), (text, "no image")):
+        result = run(image, bad, "--out", tmp_path / "out")
         assert result.exit_code == 2
         assert words in result.stderr and len(result.stderr.strip().splitlines()) == 1
-    assert run(tmp_path, picture).exit_code == 2
+    assert run(tmp_path, image).exit_code == 2
 
 
-def test_a_folder_that_cannot_be_made_is_refused_before_the_model_is_loaded(picture, monkeypatch):
+def test_a_folder_that_cannot_be_made_is_refused_before_the_model_is_loaded(image, monkeypatch):
     monkeypatch.setattr("semsplat_ros.perceiver.load_perceiver", pytest.fail)
-    result = run(picture, picture, "--out", picture / "below")
+    result = run(image, image, "--out", image / "below")
     assert result.exit_code == 2
-    assert str(picture) in result.stderr and len(result.stderr.strip().splitlines()) == 1
+    assert str(image) in result.stderr and len(result.stderr.strip().splitlines()) == 1
 
 
-def test_grey_and_transparent_pictures_of_two_sizes(tmp_path, picture):
+def test_grey_and_transparent_images_of_two_sizes(tmp_path, image):
     other = tmp_path / "other.png"
     pixels = np.random.default_rng(1).integers(0, 255, (50, 30, 4), np.uint8)
     cv2.imwrite(str(other), pixels)
     out = tmp_path / "what comes out"
-    result = run(picture, other, "--out", out, "--query", "find the chair")
+    result = run(image, other, "--out", out, "--query", "find the chair")
     assert result.exit_code == 0, result.output
     scene = json.loads((out / "scene.json").read_text())
     assert scene["queries"][0]["concept"] == "chair"

@@ -13,10 +13,10 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 from semsplat_ros.cli import weights
-from semsplat_ros.families import checkpoints, conversion, file_layouts
-from semsplat_ros.families.checkpoints import load_new, read_checkpoint
-from semsplat_ros.families.tensor_lists import TensorSpec, tensor_list, tensor_list_names
-from semsplat_ros.families.weight_sources import WEIGHT_SOURCES
+from semsplat_ros.families.weights import checkpoints, conversion, identification
+from semsplat_ros.families.weights.checkpoints import load_new, read_checkpoint
+from semsplat_ros.families.weights.sources import WEIGHT_SOURCES
+from semsplat_ros.families.weights.tensor_lists import TensorSpec, tensor_list, tensor_list_names
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.dust3r import Dust3rNetwork
@@ -118,7 +118,7 @@ def test_convert_of_a_system_writes_each_tensor_once(tmp_path, monkeypatch):
         tensor_list("dust3r"),
         tensors={n: TensorSpec(tuple(t.shape)) for n, t in network.state_dict().items()},
     )
-    for module in (file_layouts, checkpoints, conversion):
+    for module in (identification, checkpoints, conversion):
         monkeypatch.setattr(module, "tensor_list", lambda _name: official)
     source, target = tmp_path / "s.pth", tmp_path / "s.safetensors"
     torch.save({"model": network.state_dict()}, source)

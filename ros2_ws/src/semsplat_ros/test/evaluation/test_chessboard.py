@@ -29,7 +29,7 @@ BASELINE = 0.2
 DEPTH = 1.5
 """Of the board's middle, metres."""
 CELL = 40
-"""Pixels of a square in the board's own picture."""
+"""Pixels of a square in the board's own image."""
 
 
 class Wall(FakeModel):
@@ -40,7 +40,7 @@ class Wall(FakeModel):
         return super().predict(views)
 
 
-def board_picture() -> np.ndarray:
+def board_image() -> np.ndarray:
     """The board with a white rim of one square."""
     rows, columns = BOARD.rows + 3, BOARD.columns + 3
     row, column = np.mgrid[0 : rows * CELL, 0 : columns * CELL] // CELL
@@ -55,10 +55,10 @@ def photograph(turn: Rotation, place: np.ndarray, camera: float) -> np.ndarray:
     shift = place - turn.apply(middle) - [camera, 0.0, 0.0]
     onto = MATRIX @ np.column_stack([turn.as_matrix()[:, :2], shift])
     scale = BOARD.square / CELL
-    origin = 2 * CELL - 0.5  # the first inner corner, in the board's picture
+    origin = 2 * CELL - 0.5  # the first inner corner, in the board's image
     from_pixels = np.array([[scale, 0, -origin * scale], [0, scale, -origin * scale], [0, 0, 1.0]])
     grey = cv2.warpPerspective(
-        board_picture(), onto @ from_pixels, (640, 480), flags=cv2.INTER_LINEAR, borderValue=120
+        board_image(), onto @ from_pixels, (640, 480), flags=cv2.INTER_LINEAR, borderValue=120
     )
     return np.repeat(grey[..., None], 3, 2)
 
@@ -101,7 +101,7 @@ def test_the_rig_is_found_and_so_is_the_error_of_a_model(folder: Path) -> None:
 
 def test_exchanged_cameras_are_named(folder: Path) -> None:
     exchanged, _ = read_photographs(files(folder, "right"), files(folder, "left"), BOARD)
-    with pytest.raises(SemsplatError, match="exchange the pictures") as refusal:
+    with pytest.raises(SemsplatError, match="exchange the images") as refusal:
         evaluate_chessboard(Perceiver(FakeModel()), exchanged, BOARD)
     assert refusal.value.code is ErrorCode.INVALID_ARGUMENT
 
@@ -118,9 +118,9 @@ def test_what_cannot_be_measured_is_refused(folder: Path, tmp_path: Path) -> Non
             read_photographs(left, right, board)
         assert refusal.value.code is ErrorCode.INVALID_ARGUMENT
     text, small = tmp_path / "a.png", tmp_path / "b.png"
-    text.write_text("no picture")
+    text.write_text("no image")
     cv2.imwrite(str(small), np.zeros((100, 100, 3), np.uint8))
-    with pytest.raises(SemsplatError, match="no picture OpenCV can read") as refusal:
+    with pytest.raises(SemsplatError, match="no image OpenCV can read") as refusal:
         read_photographs([lefts[0], text], [rights[0], text], BOARD)
     assert refusal.value.code is ErrorCode.IO_ERROR
     for left, right, says in (

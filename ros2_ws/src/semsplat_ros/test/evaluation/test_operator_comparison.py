@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.evaluation import upstream_speed
+from semsplat_ros.evaluation.benchmark import upstream_speed
+from semsplat_ros.evaluation.benchmark.speed import BenchPair
+from semsplat_ros.evaluation.benchmark.upstream_speed import UpstreamRun
 from semsplat_ros.evaluation.operator_comparison import compare_operators
-from semsplat_ros.evaluation.speed import BenchPair
-from semsplat_ros.evaluation.upstream_speed import UpstreamRun
 from semsplat_ros.families import pair_loading
 from semsplat_ros.networks import linear
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.rooms.robot import StereoRig
-from test.support.fake_model import picture
+from test.support.fake_model import block_image
 
-PAIR = BenchPair(picture({}), picture({}), StereoRig(height=128, width=160))
+PAIR = BenchPair(block_image({}), block_image({}), StereoRig(height=128, width=160))
 
 
 def test_a_gpu_has_nothing_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:

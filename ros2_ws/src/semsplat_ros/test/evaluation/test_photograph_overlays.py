@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures to look at show labels, answers and depth where they are."""
+"""Images to look at show labels, answers and depth where they are."""
 
 from pathlib import Path
 
@@ -29,24 +29,24 @@ def drawn(folder: Path, model: FakeModel | None = None, **changes):
     files = given.photographs(given.pairs[0])
     pairs = evaluate_pair(Perceiver(model or FakeModel()), given.pairs[0], files, ("calibrated",))
     ((record, perception),) = pairs
-    return record, perception, files.pictures[0]
+    return record, perception, files.images[0]
 
 
-def outline(picture: np.ndarray, box: tuple[int, int, int, int]) -> tuple[int, ...]:
+def outline(image: np.ndarray, box: tuple[int, int, int, int]) -> tuple[int, ...]:
     """Colour in the middle of a box's lower side."""
     x0, _, x1, y1 = box
-    return tuple(picture[y1 - 1, (x0 + x1) // 2].tolist())
+    return tuple(image[y1 - 1, (x0 + x1) // 2].tolist())
 
 
 def test_answers_have_the_colour_of_their_fate(tmp_path: Path) -> None:
     record, perception, left = drawn(tmp_path, absent=["ball"])
     before = left.copy()
-    picture = overlay(record, perception, left, 0.25)
-    assert picture.shape == (HEIGHT, 3 * WIDTH, 3)
+    image = overlay(record, perception, left, 0.25)
+    assert image.shape == (HEIGHT, 3 * WIDTH, 3)
     assert (left == before).all(), "the photograph itself is not drawn into"
-    assert outline(picture, RED_BOX) == RIGHT
-    assert outline(picture, GREEN_BOX) == ELSEWHERE
-    assert tuple(picture[10, 70].tolist()) == LABELLED, "left side of the lamp's box"
+    assert outline(image, RED_BOX) == RIGHT
+    assert outline(image, GREEN_BOX) == ELSEWHERE
+    assert tuple(image[10, 70].tolist()) == LABELLED, "left side of the lamp's box"
     record, perception, left = drawn(tmp_path)
     assert outline(overlay(record, perception, left, 0.25), RED_BOX) == WRONG, "'red' is absent"
     assert outline(overlay(record, perception, left, 1.0), RED_BOX) not in (RIGHT, WRONG)

@@ -27,12 +27,12 @@ def refusal(code: ErrorCode, path: Path) -> str:
     return caught.value.message
 
 
-def test_a_set_is_read_with_its_pictures_and_metres(tmp_path: Path) -> None:
+def test_a_set_is_read_with_its_images_and_metres(tmp_path: Path) -> None:
     given = read_set(str(write_set(tmp_path)))
     (pair,) = given.check_files()
     files = given.photographs(pair)
-    assert [p.shape for p in files.pictures] == [(HEIGHT, WIDTH, 3)] * 2
-    assert tuple(files.pictures[0][40, 30]) == (200, 30, 30), "red, green, blue"
+    assert [p.shape for p in files.images] == [(HEIGHT, WIDTH, 3)] * 2
+    assert tuple(files.images[0][40, 30]) == (200, 30, 30), "red, green, blue"
     assert files.depth is not None
     assert np.isnan(files.depth[:10]).all(), "0 mm is unknown"
     assert (files.depth[10:] == DEPTH).all()
@@ -67,11 +67,11 @@ POSE = [[1, 0, 0, 0.1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
         ({"right_height": 7}, "the set says None x 7"),
         (
             {"objects": [{"name": "chair", "left_box": [0, 0, WIDTH + 1, 9]}]},
-            "chair's left_box .* outside its left picture",
+            "chair's left_box .* outside its left image",
         ),
         (
             {"objects": [{"name": "chair", "left_box": [-1, 0, 9, 9]}]},
-            "chair's left_box .* outside its left picture",
+            "chair's left_box .* outside its left image",
         ),
         ({"gt": "left.png"}, "true depth is a 16-bit grey PNG in millimetres"),
     ],
@@ -100,16 +100,16 @@ def test_a_wrong_file_is_refused(tmp_path: Path) -> None:
     assert "baseline_m" in refusal(ErrorCode.BAD_FILE, path)
 
 
-def test_missing_files_and_files_that_are_no_pictures_are_named(tmp_path: Path) -> None:
+def test_missing_files_and_files_that_are_no_images_are_named(tmp_path: Path) -> None:
     assert "none.json cannot be read: No such file" in refusal(
         ErrorCode.IO_ERROR, tmp_path / "none.json"
     )
     path = write_set(tmp_path, right="gone.png")
     assert "gone.png: there is no such file" in refusal(ErrorCode.IO_ERROR, path)
-    (tmp_path / "gone.png").write_text("no picture")
-    assert "it is no picture" in refusal(ErrorCode.IO_ERROR, path)
+    (tmp_path / "gone.png").write_text("no image")
+    assert "it is no image" in refusal(ErrorCode.IO_ERROR, path)
     cv2.imwrite(str(tmp_path / "gone.png"), np.zeros((HEIGHT, WIDTH - 2, 3), np.uint8))
-    assert "pictures of a rectified pair have one size" in refusal(ErrorCode.BAD_FILE, path)
+    assert "images of a rectified pair have one size" in refusal(ErrorCode.BAD_FILE, path)
     path = write_set(tmp_path, gt="gone_depth.png")
     assert "gone_depth.png: there is no such file" in refusal(ErrorCode.IO_ERROR, path)
 
@@ -129,7 +129,7 @@ def test_the_built_in_labels_are_a_set_whatever_is_installed(
         assert {*pair.present, *pair.absent, *pair.unclear} == set(given.words)
 
 
-def test_pictures_that_are_not_installed_come_with_the_command_that_installs_them(
+def test_images_that_are_not_installed_come_with_the_command_that_installs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path))

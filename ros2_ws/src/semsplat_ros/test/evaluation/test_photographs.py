@@ -234,7 +234,7 @@ def test_a_rectified_pair_has_a_true_pose_unless_it_was_told(tmp_path: Path) -> 
 
 
 def test_the_focal_length_is_compared_where_it_was_estimated(tmp_path: Path) -> None:
-    # the fake takes the picture's width for it
+    # the fake takes the image's width for it
     found = record(tmp_path, mode="nothing").focal_ratio
     assert found == pytest.approx(WIDTH / FOCAL)
     assert record(tmp_path, mode="intrinsics").focal_ratio is None

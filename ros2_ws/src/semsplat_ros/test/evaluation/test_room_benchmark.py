@@ -22,14 +22,14 @@ def pairs() -> list[RoomPair]:
 
 def test_a_stereo_and_a_free_pair(pairs: list[RoomPair]) -> None:
     assert [p.stereo for p in pairs] == [True, False]
-    assert pairs[0].pictures[0].shape == (HEIGHT, WIDTH, 3)
+    assert pairs[0].images[0].shape == (HEIGHT, WIDTH, 3)
     assert 0.05 < pairs[0].baseline < 0.26
     assert np.allclose(pairs[0].first_from_second[:3, :3], np.eye(3), atol=1e-6)
 
 
-def test_wider_pictures_show_more_of_the_same_room(pairs: list[RoomPair]) -> None:
+def test_wider_images_show_more_of_the_same_room(pairs: list[RoomPair]) -> None:
     (wide,) = room_pairs(1_000_001, 1, 0, 848)
-    assert wide.pictures[0].shape == (HEIGHT, 848, 3)
+    assert wide.images[0].shape == (HEIGHT, 848, 3)
     narrow = pairs[0].frames[0].depth
     np.testing.assert_allclose(wide.frames[0].depth[:, 104:744], narrow, rtol=1e-3)
 
@@ -79,4 +79,4 @@ def test_absent_and_counting_exclude_each_other(pairs: list[RoomPair]) -> None:
     names = {o.name for o in small}
     for query in record.queries:
         assert query.absent == (query.name not in names)
-        assert not query.counts, "an object of a thousandth of the picture does not count"
+        assert not query.counts, "an object of a thousandth of the image does not count"

@@ -33,7 +33,7 @@ def test_matches_its_definition_also_with_absent_classes(used):
     )
 
 
-def test_a_picture_without_labels_is_refused():
+def test_a_image_without_labels_is_refused():
     with pytest.raises(SemsplatError) as refusal:
         segmentation_scores(
             torch.ones(4, 4, dtype=torch.long), torch.zeros(4, 4, dtype=torch.long), 8

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from semsplat_ros.cli.main import build_app
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation.verification import registry
-from semsplat_ros.evaluation.verification.dust3r import picture_sizes
+from semsplat_ros.evaluation.verification.dust3r import image_sizes
 from semsplat_ros.evaluation.verification.golden import GoldenFile, Recorder, load_golden
 from semsplat_ros.evaluation.verification.inputs import smooth_image_pair, splat_inputs
 from semsplat_ros.evaluation.verification.loading import load_by_rule
 from semsplat_ros.evaluation.verification.registry import SYSTEMS, Entry, verify
-from semsplat_ros.families.rule_weights import DUST3R_RULE
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 
 TENSOR = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 INDEX = np.array([0, 5, 23, 5])
@@ -325,32 +325,32 @@ def test_inputs_follow_seed_and_sizes():
 
 
 # First and last value of each input, from the published rule of the golden files, which is not
-# part of this project: seed, height, width -> first and second picture.
-SMOOTH_PICTURES = {
+# part of this project: seed, height, width -> first and second image.
+SMOOTH_IMAGES = {
     (3, 160, 224): (-0.64999592, -0.44922918, -0.55808687, 0.5903936),
     (7, 512, 288): (-0.10276014, 0.26374626, -0.56571066, 0.18393266),
     (12345, 128, 96): (-0.33903304, -0.8861649, -0.034942362, 0.21201038),
 }
-SPLAT_PICTURES = {
+SPLAT_IMAGES = {
     (3, 2, 320): (0.029201984, 0.17799878, 1.1372665, 0, -0.84061229, 0.022876211),
     (7, 4, 128): (0.026005745, 0.29005778, 0.99869066, 0, 0.90332645, 0.98757726),
     (12345, 3, 256): (-0.79288608, 0.27983451, 1.1905553, 0, -1.2137848, -0.50615704),
 }
 
 
-@pytest.mark.parametrize(("seed", "height", "width"), SMOOTH_PICTURES)
-def test_smooth_pictures_of_other_seeds_and_sizes_follow_the_rule(seed, height, width):
-    pictures = smooth_image_pair(seed, height, width)
-    found = [float(p.flatten()[i]) for p in pictures for i in (0, -1)]
-    assert found == pytest.approx(SMOOTH_PICTURES[seed, height, width], abs=1e-7)
-    assert pictures[0].shape == (1, 3, height, width)
+@pytest.mark.parametrize(("seed", "height", "width"), SMOOTH_IMAGES)
+def test_smooth_images_of_other_seeds_and_sizes_follow_the_rule(seed, height, width):
+    original_images = smooth_image_pair(seed, height, width)
+    found = [float(p.flatten()[i]) for p in original_images for i in (0, -1)]
+    assert found == pytest.approx(SMOOTH_IMAGES[seed, height, width], abs=1e-7)
+    assert original_images[0].shape == (1, 3, height, width)
 
 
-@pytest.mark.parametrize(("seed", "views", "size"), SPLAT_PICTURES)
+@pytest.mark.parametrize(("seed", "views", "size"), SPLAT_IMAGES)
 def test_splat_inputs_of_other_seeds_and_sizes_follow_the_rule(seed, views, size):
     inputs = splat_inputs(seed, views, size)
     found = [float(t.flatten()[i]) for t in inputs for i in (0, -2)]
-    assert found == pytest.approx(SPLAT_PICTURES[seed, views, size], abs=1e-6)
+    assert found == pytest.approx(SPLAT_IMAGES[seed, views, size], abs=1e-6)
 
 
 def test_no_room_for_the_weights_is_one_line(tmp_path, monkeypatch):
@@ -368,12 +368,12 @@ def test_no_room_for_the_weights_is_one_line(tmp_path, monkeypatch):
 
 def test_sizes_that_a_network_cannot_take_are_refused():
     golden = GoldenFile({}, {"48x64/input1": np.zeros(1)})
-    assert picture_sizes(golden) == [("48x64", 48, 64)]
+    assert image_sizes(golden) == [("48x64", 48, 64)]
     with pytest.raises(SemsplatError, match="48x64.*multiples of 32"):
-        picture_sizes(golden, 32)
+        image_sizes(golden, 32)
 
 
 def test_sizes_are_read_from_the_names_height_first():
     names = ["512x288/pts3d", "160x224/input1", "160x224/focal_median", "rope/in", "x/64x64/a"]
-    found = picture_sizes(GoldenFile({}, {name: np.zeros(1) for name in names}))
+    found = image_sizes(GoldenFile({}, {name: np.zeros(1) for name in names}))
     assert found == [("160x224", 160, 224), ("512x288", 512, 288)]

@@ -22,17 +22,17 @@ from semsplat_ros.evaluation.verification import (
     spatialsplat,
 )
 from semsplat_ros.evaluation.verification.registry import SYSTEMS, verify
-from semsplat_ros.families.rule_weights import rule_state
-from semsplat_ros.networks.clip import TINY_CLIP, Clip
+from semsplat_ros.families.weights.named_weights import rule_state
+from semsplat_ros.networks.clip.clip import TINY_CLIP, Clip
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.dust3r import Dust3rNetwork
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
 from semsplat_ros.networks.lsm import TINY_LSM, VOXEL_SIZE, Cloud, LsmNetwork
 from semsplat_ros.networks.lsm_head import LsmGaussianHead
-from semsplat_ros.networks.point_blocks import TINY_POINT_TRANSFORMER, WindowRule
-from semsplat_ros.networks.point_cloud import structure_of, voxelize
-from semsplat_ros.networks.point_transformer import PointTransformer
+from semsplat_ros.networks.point_transformer.blocks import TINY_POINT_TRANSFORMER, WindowRule
+from semsplat_ros.networks.point_transformer.cloud import structure_of, voxelize
+from semsplat_ros.networks.point_transformer.network import PointTransformer
 from semsplat_ros.networks.spatialsplat import (
     TINY_SPLAT,
     NoPoSplatNetwork,

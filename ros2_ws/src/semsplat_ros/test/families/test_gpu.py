@@ -8,9 +8,9 @@ import torch
 
 from semsplat_ros.families.lsm import lsm_by_rule
 from semsplat_ros.families.pair_loading import by_rule
+from semsplat_ros.families.registry import load_model
 from semsplat_ros.families.splat_loading import noposplat_by_rule, spatialsplat_by_rule
-from semsplat_ros.families.zoo import load_model
-from semsplat_ros.networks.clip import TINY_CLIP
+from semsplat_ros.networks.clip.clip import TINY_CLIP
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT

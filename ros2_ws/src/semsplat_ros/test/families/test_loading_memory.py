@@ -19,8 +19,8 @@ import sys
 from pathlib import Path
 import torch
 from torch import nn
-from semsplat_ros.families.checkpoints import read_checkpoint
-from semsplat_ros.families.network_loading import network_from
+from semsplat_ros.families.weights.checkpoints import read_checkpoint
+from semsplat_ros.families.loading import network_from
 
 def memory(name):
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""LSM as a scene model: scenes from pictures, text in its space, weights from one file or
+"""LSM as a scene model: scenes from images, text in its space, weights from one file or
 three."""
 
 from dataclasses import replace
@@ -63,7 +63,7 @@ def test_a_scene_has_a_gaussian_for_every_pixel(model):
     assert torch.corrcoef(torch.stack([red.flatten(), given.images[1, 0].flatten()]))[0, 1] > 0.5
 
 
-def test_the_same_pictures_give_the_same_scene(model):
+def test_the_same_images_give_the_same_scene(model):
     first, second = model.predict(views()), model.predict(views())
     assert torch.equal(first.gaussians.scales, second.gaussians.scales)
     assert torch.equal(first.semantics.compressed, second.semantics.compressed)

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 
 from semsplat_ros.evaluation.verification.golden import load_golden
 from semsplat_ros.evaluation.verification.inputs import splat_inputs
-from semsplat_ros.families.rule_weights import SPLAT_RULE, rule_state
+from semsplat_ros.families.registry import load_model
 from semsplat_ros.families.spatialsplat import blending_opacities
-from semsplat_ros.families.tensor_lists import tensor_list
-from semsplat_ros.families.zoo import load_model
+from semsplat_ros.families.weights.named_weights import SPLAT_RULE, rule_state
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.geometry.views import central_crop
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import IntrinsicsSource, Views
@@ -21,7 +21,7 @@ from semsplat_ros.scene import IntrinsicsSource, Views
 GOLDEN = Path(__file__).parents[1] / "golden" / "golden_spatialsplat_seed0.npz"
 SIDE = 256
 LIMIT = 5e-3
-"""Of a tensor's deviation; pictures and intrinsics pass through 0..1 and pixels on the way in."""
+"""Of a tensor's deviation; images and intrinsics pass through 0..1 and pixels on the way in."""
 
 
 def rule_tensors(system: str) -> dict[str, torch.Tensor]:

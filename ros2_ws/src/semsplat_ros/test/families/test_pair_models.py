@@ -73,7 +73,7 @@ def test_a_scene_with_a_gaussian_for_every_pixel(name, height, width):
         ("splatt3r", (150, 100), (64, 96)),
     ],
 )
-def test_a_picture_keeps_its_shape_where_the_publication_keeps_it(name, shape, size):
+def test_a_image_keeps_its_shape_where_the_publication_keeps_it(name, shape, size):
     perceiver = Perceiver(tiny(name, (64, 96)))
     left = np.full((*shape, 3), 40, np.uint8)
     scene = perceiver.perceive(perceiver.prepare(left, left)).scene
@@ -111,7 +111,7 @@ def test_weights_by_rule_have_no_pose_and_say_so(caplog):
 
 
 class KnownNetwork(Dust3rNetwork):
-    """Answers with the exact point maps of two cameras, in the frame of the first picture."""
+    """Answers with the exact point maps of two cameras, in the frame of the first image."""
 
     def __init__(self, confidences=(5.0, 5.0)) -> None:
         super().__init__(TINY_CROCO, TINY_DPT)

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families import zoo
+from semsplat_ros.families import registry
 from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo
 from semsplat_ros.families.room import STEREO_FACTOR, RoomModel
 from semsplat_ros.geometry.views import prepare_views
@@ -35,7 +35,7 @@ def model(max_width: int = 0) -> RoomModel:
 
 
 def pair(shift: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """A textured wall seen by two cameras; the right picture shows it `shift` pixels further
+    """A textured wall seen by two cameras; the right image shows it `shift` pixels further
     left."""
     rng = np.random.default_rng(0)
     wide = rng.integers(0, 255, (16, 30, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
@@ -64,9 +64,12 @@ def test_calibrated_rig_is_metric_and_its_cue_is_in_the_depth() -> None:
     )
 
 
-def test_wide_pictures_of_a_calibrated_rig_are_seen_whole() -> None:
+def test_wide_images_of_a_calibrated_rig_are_seen_whole() -> None:
     room = model(max_width=80)
-    wide = tuple(np.concatenate([picture, picture[:, ::-1]], 1)[:48] for picture in pair())
+    wide = tuple(
+        np.concatenate([original_image, original_image[:, ::-1]], 1)[:48]
+        for original_image in pair()
+    )
     calibrated = {"intrinsics": (INTRINSICS, INTRINSICS), "baseline": 0.2}
     shape = {"stereo_factor": STEREO_FACTOR, "max_width": room.info.max_width}
     given = prepare_views(wide, SIZE, **shape, **calibrated)
@@ -147,15 +150,15 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "text_encoder": "minilm",
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    monkeypatch.setattr(zoo, "model_directory", lambda: tmp_path)
+    monkeypatch.setattr(registry, "model_directory", lambda: tmp_path)
     return folder
 
 
 def test_the_zoo_loads_what_is_on_the_shelf(shelf: Path) -> None:
-    loaded = zoo.load_model("tiny", device="cpu")
+    loaded = registry.load_model("tiny", device="cpu")
     assert (loaded.info.image_size, loaded.info.max_width) == (SIZE, 80)
     assert len(loaded.info.checksum) == 8
-    assert zoo.load_model("tiny", sha256=_digest(shelf)).info.name == "tiny"
+    assert registry.load_model("tiny", sha256=_digest(shelf)).info.name == "tiny"
 
 
 def _digest(folder: Path) -> str:
@@ -182,7 +185,7 @@ def test_refusals_say_what_to_do(shelf: Path, options: dict, code: ErrorCode, sa
         options = {"device": "gpu"}
         says = "none of auto"
     with pytest.raises(SemsplatError, match=says) as error:
-        zoo.load_model(**{"name": "tiny", **options})
+        registry.load_model(**{"name": "tiny", **options})
     assert error.value.code is code
 
 
@@ -190,7 +193,7 @@ def test_a_broken_file_is_refused(shelf: Path) -> None:
     whole = (shelf / "model.safetensors").read_bytes()
     (shelf / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SemsplatError, match="no safetensors file") as error:
-        zoo.load_model("tiny")
+        registry.load_model("tiny")
     assert error.value.code is ErrorCode.BAD_FILE
 
 
@@ -199,5 +202,5 @@ def test_sizes_that_are_no_whole_patches_are_refused_at_load(shelf: Path, sizes:
     config = shelf / "config.yaml"
     config.write_text(yaml.safe_dump({**yaml.safe_load(config.read_text()), **sizes}))
     with pytest.raises(SemsplatError, match="multiples of 16") as refusal:
-        zoo.load_model("tiny", device="cpu")
+        registry.load_model("tiny", device="cpu")
     assert refusal.value.code is ErrorCode.BAD_FILE

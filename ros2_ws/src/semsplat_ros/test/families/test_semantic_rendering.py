@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageKind, LanguageProfile
-from semsplat_ros.families.dual_branch import DualBranchSemantics, ProjectedField
-from semsplat_ros.families.dual_field import CoarseGaussians, DualFieldSemantics
+from semsplat_ros.families.fields.dual_branch import DualBranchSemantics, ProjectedField
+from semsplat_ros.families.fields.dual_field import CoarseGaussians, DualFieldSemantics
 from semsplat_ros.families.semantic_rendering import (
     render_branches,
     render_coarse_semantics,
@@ -123,7 +123,7 @@ def test_coarse_opacity_is_free_of_importance():
     assert torch.equal(a.features, b.features)
 
 
-def test_coarse_semantics_can_be_trained_through_the_picture():
+def test_coarse_semantics_can_be_trained_through_the_image():
     scene = spatialsplat_scene()
     coarse = scene.semantics.coarse
     free = coarse.semantics.clone().requires_grad_()
@@ -142,7 +142,7 @@ def test_too_near_for_the_published_rasteriser():
     assert not render_coarse_semantics(scene, behind, K, SIDE, SIDE).alpha.any()
 
 
-def test_importance_damps_the_fine_field_and_pruning_changes_no_picture():
+def test_importance_damps_the_fine_field_and_pruning_changes_no_image():
     importances = torch.where(left_half(wall()), 0.4, 0.9)
     scene = spatialsplat_scene(importances)
     seen = render_fine_field(scene, seen_from(), K, SIDE, SIDE)

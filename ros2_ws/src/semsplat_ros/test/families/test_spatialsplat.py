@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families import network_loading
+from semsplat_ros.families import loading
 from semsplat_ros.families.base import SceneModel
 from semsplat_ros.families.spatialsplat import (
     SpatialSplatModel,
@@ -24,7 +24,7 @@ from semsplat_ros.families.splat_loading import (
 )
 from semsplat_ros.families.splat_views import normalised_intrinsics
 from semsplat_ros.geometry.views import prepare_views
-from semsplat_ros.networks.clip import TINY_CLIP
+from semsplat_ros.networks.clip.clip import TINY_CLIP
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
 from semsplat_ros.scene import IntrinsicsSource, ScaleStatus
@@ -36,9 +36,15 @@ K = torch.tensor([[300.0, 0, 160], [0, 310, 120], [0, 0, 1]])
 
 def views(count=2, size=SIZE, intrinsics=None):
     rng = np.random.default_rng(0)
-    pictures = tuple(rng.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(count))
+    original_images = tuple(
+        rng.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(count)
+    )
     return prepare_views(
-        pictures, size, intrinsics=(intrinsics,) * count, stamps_ns=(7,) * count, frame="camera"
+        original_images,
+        size,
+        intrinsics=(intrinsics,) * count,
+        stamps_ns=(7,) * count,
+        frame="camera",
     )
 
 
@@ -67,7 +73,7 @@ def test_spatialsplat_scene(size, count):
     assert scene.provenance.stamps_ns == (7,) * count
 
 
-def test_lseg_reads_the_pictures_in_0_to_1_and_gives_the_coarse_field_its_semantics():
+def test_lseg_reads_the_images_in_0_to_1_and_gives_the_coarse_field_its_semantics():
     torch.manual_seed(0)
     lseg, given = Lseg(TINY_LSEG).eval(), views()
 
@@ -176,7 +182,7 @@ class TestFiles:
     @pytest.fixture(autouse=True)
     def _no_forward(self, monkeypatch):
         # Official size, but nothing is computed and nothing is hashed.
-        monkeypatch.setattr(network_loading, "file_sha256", lambda _path: "0123456789abcdef")
+        monkeypatch.setattr(loading, "file_sha256", lambda _path: "0123456789abcdef")
 
     def save(self, path, system):
         torch.save({"state_dict": state_dict(system)}, path)

@@ -19,13 +19,13 @@ def views(crop: Crop, intrinsics=None, count=2) -> Views:
     )
 
 
-def test_assumed_intrinsics_of_a_4_by_3_picture():
+def test_assumed_intrinsics_of_a_4_by_3_image():
     k = normalised_intrinsics(views(central_crop(480, 640, 256, 256)))
     expected = torch.tensor([[1.6, 0, 0.5], [0, 1.2, 0.5], [0, 0, 1]])
     torch.testing.assert_close(k[1], expected)
 
 
-def test_given_intrinsics_principal_point_of_the_whole_picture():
+def test_given_intrinsics_principal_point_of_the_whole_image():
     given = torch.tensor([[500.0, 0, 300], [0, 510, 250], [0, 0, 1]])
     k = normalised_intrinsics(views(central_crop(480, 640, 256, 256), given))
     expected = torch.tensor([[500 / 480, 0, 300 / 640], [0, 510 / 480, 250 / 480], [0, 0, 1]])

@@ -29,10 +29,10 @@ def test_crop_is_central_inside_and_as_large_as_can_be(
 
 
 def test_resize_averages_areas_of_the_crop() -> None:
-    picture = np.zeros((64, 100, 3), np.uint8)
-    picture[:, 18:82] = 100  # a square crop takes columns 18..81
-    picture[:32, 18:50, 0] = 200
-    views = prepare_views((picture, picture), (16, 16))
+    image = np.zeros((64, 100, 3), np.uint8)
+    image[:, 18:82] = 100  # a square crop takes columns 18..81
+    image[:32, 18:50, 0] = 200
+    views = prepare_views((image, image), (16, 16))
     expected = torch.full((3, 16, 16), 100 / 255)
     expected[0, :8, :8] = 200 / 255
     torch.testing.assert_close(views.images[0], expected)
@@ -40,8 +40,8 @@ def test_resize_averages_areas_of_the_crop() -> None:
 
 
 def test_intrinsics_follow_the_crop() -> None:
-    picture = np.zeros((480, 640, 3), np.uint8)
-    views = prepare_views((picture, picture), (128, 160), intrinsics=(K, K))
+    image = np.zeros((480, 640, 3), np.uint8)
+    views = prepare_views((image, image), (128, 160), intrinsics=(K, K))
     # Crop 600 x 480 from column 20, a factor of 160/600 = 128/480.
     factor = 160 / 600
     expected = torch.tensor(
@@ -52,7 +52,7 @@ def test_intrinsics_follow_the_crop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "expected"),
+    ("image", "expected"),
     [
         ((480, 640), (384, 512)),
         ((640, 480), (512, 384)),
@@ -64,10 +64,10 @@ def test_intrinsics_follow_the_crop() -> None:
         ((30, 1000), (32, 512)),  # never fewer than two patches
     ],
 )
-def test_a_network_image_of_the_pictures_shape_shows_nearly_all_of_it(
-    picture: tuple[int, int], expected: tuple[int, int]
+def test_a_network_image_of_the_images_shape_shows_nearly_all_of_it(
+    image: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    assert same_shape(*picture, (384, 512)) == expected
+    assert same_shape(*image, (384, 512)) == expected
 
 
 @given(height=st.integers(64, 3000), width=st.integers(64, 3000))
@@ -93,12 +93,12 @@ def test_less_than_a_patch_is_cut_on_each_side(height: int, width: int) -> None:
         (True, (640, 270), (32, 48)),  # what both have
     ],
 )
-def test_pictures_keep_their_shape_where_the_model_wants_it(
+def test_images_keep_their_shape_where_the_model_wants_it(
     keep_shape: bool, heights: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    pictures = tuple(np.zeros((h, 480, 3), np.uint8) for h in heights)
-    pictures[0][: heights[0] // 2] = 255
-    views = prepare_views(pictures, (48, 64), keep_shape=keep_shape, intrinsics=(K, K))
+    original_images = tuple(np.zeros((h, 480, 3), np.uint8) for h in heights)
+    original_images[0][: heights[0] // 2] = 255
+    views = prepare_views(original_images, (48, 64), keep_shape=keep_shape, intrinsics=(K, K))
     assert views.images.shape[-2:] == expected
     crop = views.crops[0]
     assert (crop.network_height, crop.network_width) == expected
@@ -110,7 +110,7 @@ def test_pictures_keep_their_shape_where_the_model_wants_it(
 
 
 @pytest.mark.parametrize(
-    ("picture", "expected"),
+    ("image", "expected"),
     [
         ((480, 640), (128, 160)),
         ((720, 1280), (128, 224)),
@@ -120,10 +120,10 @@ def test_pictures_keep_their_shape_where_the_model_wants_it(
         ((640, 480), (128, 160)),  # portrait: cut
     ],
 )
-def test_a_network_image_grows_with_wide_pictures(
-    picture: tuple[int, int], expected: tuple[int, int]
+def test_a_network_image_grows_with_wide_images(
+    image: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    assert widened(*picture, (128, 160), 224) == expected
+    assert widened(*image, (128, 160), 224) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_a_network_image_grows_with_wide_pictures(
 def test_it_grows_for_a_calibrated_rig_alone(
     intrinsics: tuple, baseline: float | None, width: int
 ) -> None:
-    picture = np.zeros((720, 1280, 3), np.uint8)
+    image = np.zeros((720, 1280, 3), np.uint8)
     views = prepare_views(
-        (picture, picture),
+        (image, image),
         (128, 160),
         max_width=224,
         stereo_factor=2,
@@ -149,13 +149,13 @@ def test_it_grows_for_a_calibrated_rig_alone(
 
 
 def test_numpys_intrinsics_will_do_and_a_projection_is_named() -> None:
-    picture = np.zeros((480, 640, 3), np.uint8)
-    of_tensors = prepare_views((picture, picture), (16, 16), intrinsics=(K, K))
-    of_arrays = prepare_views((picture, picture), (16, 16), intrinsics=(K.numpy(), K.double()))
+    image = np.zeros((480, 640, 3), np.uint8)
+    of_tensors = prepare_views((image, image), (16, 16), intrinsics=(K, K))
+    of_arrays = prepare_views((image, image), (16, 16), intrinsics=(K.numpy(), K.double()))
     torch.testing.assert_close(of_tensors.intrinsics, of_arrays.intrinsics)
     projection = np.zeros((3, 4))
     with pytest.raises(SemsplatError, match=r"\(3, 4\) given.*first three columns") as error:
-        prepare_views((picture, picture), (16, 16), intrinsics=(projection, None))
+        prepare_views((image, image), (16, 16), intrinsics=(projection, None))
     assert error.value.code is ErrorCode.INVALID_ARGUMENT
 
 
@@ -171,25 +171,25 @@ def test_one_known_camera_serves_both_of_one_size() -> None:
 
 def test_finer_images_come_from_the_same_crop_where_a_baseline_is_known() -> None:
     rng = np.random.default_rng(0)
-    pictures = tuple(rng.integers(0, 256, (128, 160, 3), dtype=np.uint8) for _ in range(2))
-    views = prepare_views(pictures, (32, 40), stereo_factor=2, baseline=0.1)
+    original_images = tuple(rng.integers(0, 256, (128, 160, 3), dtype=np.uint8) for _ in range(2))
+    views = prepare_views(original_images, (32, 40), stereo_factor=2, baseline=0.1)
     assert views.stereo_images.shape == (2, 3, 64, 80)
     shrunk = torch.nn.functional.avg_pool2d(views.stereo_images, 2)
     torch.testing.assert_close(shrunk, views.images, atol=1.5 / 255, rtol=0)
     assert views.rectified_baseline == 0.1
-    numpys = prepare_views(pictures, (32, 40), baseline=np.float64(0.1))
+    numpys = prepare_views(original_images, (32, 40), baseline=np.float64(0.1))
     assert type(numpys.rectified_baseline) is float
-    assert prepare_views(pictures, (32, 40), stereo_factor=2).stereo_images is None
+    assert prepare_views(original_images, (32, 40), stereo_factor=2).stereo_images is None
 
 
-def test_small_pictures_are_enlarged_smoothly() -> None:
+def test_small_images_are_enlarged_smoothly() -> None:
     ramp = np.repeat(np.arange(16, dtype=np.uint8)[None, :, None] * 10, 16, 0).repeat(3, 2)
     row = prepare_views((ramp, ramp), (64, 64)).images[0, 0, 0]
     assert float((row[1:] - row[:-1]).max()) < 5 / 255
 
 
 @pytest.mark.parametrize(
-    ("pictures", "kwargs", "named"),
+    ("original_images", "kwargs", "named"),
     [
         ((np.zeros((64, 64), np.uint8),) * 2, {}, "(64, 64)"),
         ((np.zeros((64, 64, 3), np.float32),) * 2, {}, "float32"),
@@ -205,8 +205,10 @@ def test_small_pictures_are_enlarged_smoothly() -> None:
         ((np.zeros((64, 64, 3), np.uint8),) * 2, {"intrinsics": (K,)}, "1 intrinsics"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(pictures: tuple, kwargs: dict, named: str) -> None:
+def test_what_cannot_be_used_is_refused_by_name(
+    original_images: tuple, kwargs: dict, named: str
+) -> None:
     with pytest.raises(SemsplatError) as caught:
-        prepare_views(pictures, (16, 16), **kwargs)
+        prepare_views(original_images, (16, 16), **kwargs)
     assert caught.value.code is ErrorCode.INVALID_ARGUMENT
     assert named in caught.value.message

@@ -24,8 +24,8 @@ from sensor_msgs.msg import Image
 from semsplat_interfaces.msg import ObjectInstanceArray
 from semsplat_interfaces.srv import Query
 from semsplat_ros.errors import ErrorCode
-from semsplat_ros.nodes.messages import to_header, to_image
-from test.support.fake_model import picture
+from semsplat_ros.nodes.common.conversions import to_header, to_image
+from test.support.fake_model import block_image
 from test.support.launched import START_S, Peer
 from test.support.perception_rig import ROOM, wait_until
 
@@ -115,7 +115,7 @@ class TestLaunchedNode(unittest.TestCase):
             header = to_header(time.time_ns(), "camera")
             stamps.add((header.stamp.sec, header.stamp.nanosec))
             for camera in cameras:
-                camera.publish(to_image(picture(ROOM, 480, 640), "rgb8", header))
+                camera.publish(to_image(block_image(ROOM, 480, 640), "rgb8", header))
             time.sleep(0.2)
             return bool(true())
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from semsplat_ros.nodes.outputs import TOPICS
-from semsplat_ros.nodes.room_cameras import SPECS as CAMERA_SPECS
-from semsplat_ros.nodes.settings import SPECS
-from semsplat_ros.nodes.simulated_camera import FRAMES
+from semsplat_ros.nodes.outputs.publishers import TOPICS
+from semsplat_ros.nodes.parameters.settings import SPECS
+from semsplat_ros.nodes.simulation.room_cameras import SPECS as CAMERA_SPECS
+from semsplat_ros.nodes.simulation.simulated_camera import FRAMES
 from test.support.recorded_launch import LaunchFile, Node, ParameterValue
 
 PACKAGE_ROOT = Path(__file__).parents[2]

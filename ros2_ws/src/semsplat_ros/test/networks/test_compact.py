@@ -78,7 +78,7 @@ def test_identical_views_match_in_place() -> None:
     x[1, :3] = x[0, :3]
     with torch.no_grad():
         model.matcher.log_scale.fill_(4.0)
-        # The view index must not make the features of the same picture differ.
+        # The view index must not make the features of the same image differ.
         model.down_half.weight[:, 6] = 0.0
     matches = model(x).matches
     grid = x[:1, 3:5, 2::4, 2::4]

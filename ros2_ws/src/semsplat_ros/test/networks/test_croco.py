@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_state
-from semsplat_ros.families.tensor_lists import tensor_list
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE, rule_state
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.networks.croco import TINY_CROCO, CrocoConfig, TwoViewTransformer
 from semsplat_ros.networks.precision import CentredLinear, set_compute_dtype
 

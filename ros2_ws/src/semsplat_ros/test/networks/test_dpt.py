@@ -5,8 +5,8 @@
 import pytest
 import torch
 
-from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_state
-from semsplat_ros.families.tensor_lists import tensor_list
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE, rule_state
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.networks.dpt import (
     STRIP_ROWS,
     TINY_DPT,

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from semsplat_ros.families.tensor_lists import tensor_list
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.dust3r import Dust3rNetwork, Mast3rNetwork
@@ -25,7 +25,7 @@ def tiny(network, seed=0):
     return network(TINY_CROCO, TINY_DPT).eval()
 
 
-def pictures(height, width, batch=1, seed=0):
+def original_images(height, width, batch=1, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(batch, 2, 3, height, width, generator=generator) * 2 - 1
 
@@ -41,7 +41,7 @@ def test_the_names_and_shapes_are_official(name, network):
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @torch.inference_mode()
 def test_one_point_per_pixel(height, width):
-    maps = tiny(Mast3rNetwork)(pictures(height, width))
+    maps = tiny(Mast3rNetwork)(original_images(height, width))
     for view in (maps.first, maps.second):
         assert view.points.shape == (1, height, width, 3)
         assert view.points.isfinite().all()
@@ -51,7 +51,7 @@ def test_one_point_per_pixel(height, width):
 @pytest.mark.parametrize("network", [Dust3rNetwork, Splatt3rNetwork, GSemSplatNetwork])
 @torch.inference_mode()
 def test_items_of_a_batch_do_not_mix(network):
-    model, images = tiny(network), pictures(32, 48, batch=3)
+    model, images = tiny(network), original_images(32, 48, batch=3)
     together, alone = model(images), model(images[1:2])
     flat_together, flat_alone = flatten(together), flatten(alone)
     assert len(flat_together) > 3
@@ -69,17 +69,17 @@ def flatten(values):
 
 @torch.inference_mode()
 def test_the_order_of_the_views_matters_and_both_are_read():
-    model, images = tiny(Dust3rNetwork), pictures(32, 32)
+    model, images = tiny(Dust3rNetwork), original_images(32, 32)
     maps = model(images)
     changed = images.clone()
-    changed[:, 1] = pictures(32, 32, seed=5)[:, 1]
+    changed[:, 1] = original_images(32, 32, seed=5)[:, 1]
     assert not torch.equal(model(changed).first.points, maps.first.points)
     assert not torch.equal(model(images.flip(1)).first.points, maps.second.points)
 
 
 @torch.inference_mode()
 def test_descriptors_are_unit_vectors_in_their_pixels():
-    model, images = tiny(Mast3rNetwork), pictures(32, 48)
+    model, images = tiny(Mast3rNetwork), original_images(32, 48)
     first, second = model.describe(model(images).features)
     assert first.features.shape == (1, 32, 48, 24)
     torch.testing.assert_close(second.features.norm(dim=-1), torch.ones(1, 32, 48))
@@ -96,7 +96,7 @@ def test_descriptors_are_unit_vectors_in_their_pixels():
 def test_splatt3r_adds_one_to_the_descriptor_confidence():
     mast3r, splatt3r = tiny(Mast3rNetwork), tiny(Splatt3rNetwork)
     splatt3r.load_state_dict(mast3r.state_dict(), strict=False)
-    images = pictures(32, 32)
+    images = original_images(32, 32)
     plain = mast3r.describe(mast3r(images).features)[0].confidence
     shifted = splatt3r.describe(splatt3r(images).features)[0].confidence
     torch.testing.assert_close(shifted, plain + 1)
@@ -127,7 +127,7 @@ def test_gaussian_channels():
 @pytest.mark.parametrize("network", [Dust3rNetwork, Splatt3rNetwork, GSemSplatNetwork])
 @torch.inference_mode()
 def test_bfloat16_is_close(network):
-    full, half, images = tiny(network), tiny(network), pictures(32, 48)
+    full, half, images = tiny(network), tiny(network), original_images(32, 48)
     set_compute_dtype(half, torch.bfloat16)
     for a, b in zip(flatten(full(images)), flatten(half(images)), strict=True):
         assert b.dtype is torch.float32
@@ -138,7 +138,7 @@ def test_gradients_reach_the_semantic_heads_alone():
     model = tiny(GSemSplatNetwork).train()
     assert not model.base.training
     assert model.heads.training
-    pair = model(pictures(32, 32, batch=2))
+    pair = model(original_images(32, 32, batch=2))
     loss = sum(
         semantic_loss(project(maps), torch.ones(2, 32, 32, 512), torch.ones(2, 32, 32))
         for view in pair.semantics
@@ -158,7 +158,7 @@ def test_gradients_reach_the_semantic_heads_alone():
 
 def test_the_two_branches_are_two():
     model = tiny(GSemSplatNetwork)
-    maps = model(pictures(48, 32)).semantics[1]
+    maps = model(original_images(48, 32)).semantics[1]
     assert maps.region.shape == maps.context.shape == (1, 48, 32, 16)
     assert not torch.equal(maps.region, maps.context)
 

@@ -22,14 +22,14 @@ def network(seed: int = 0) -> GSemSplatNetwork:
     return GSemSplatNetwork(TINY_CROCO, TINY_DPT, channels=4, clip_channels=6)
 
 
-def pictures(batch: int = 1, size: tuple[int, int] = SIZE) -> torch.Tensor:
+def images(batch: int = 1, size: tuple[int, int] = SIZE) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.rand(batch, 2, 3, *size, generator=generator) * 2 - 1
 
 
 @pytest.mark.parametrize("size", [(32, 48), (48, 32), (32, 32)])
-def test_both_maps_of_both_views_have_the_size_of_the_picture(size):
-    pair = network().eval()(pictures(2, size))
+def test_both_maps_of_both_views_have_the_size_of_the_image(size):
+    pair = network().eval()(images(2, size))
     for maps in pair.semantics:
         assert maps.region.shape == maps.context.shape == (2, *size, 4)
         assert not torch.equal(maps.region, maps.context)
@@ -38,7 +38,7 @@ def test_both_maps_of_both_views_have_the_size_of_the_picture(size):
 
 
 def test_scenes_of_a_batch_do_not_mix():
-    model, two = network().eval(), pictures(2)
+    model, two = network().eval(), images(2)
     together, alone = model(two).semantics, model(two[1:]).semantics
     for a, b in zip(together, alone, strict=True):
         torch.testing.assert_close(a.region[1:], b.region, atol=1e-5, rtol=1e-4)
@@ -54,7 +54,7 @@ def test_the_base_is_frozen_and_stays_in_evaluation_mode():
 def rendered_loss(model: GSemSplatNetwork) -> torch.Tensor:
     """The paper's way: blend the compressed fields, project the pixels, compare."""
     height, width = SIZE
-    pair = model(pictures())
+    pair = model(images())
     predicted = pair_gaussians(pair.base)
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     # Points of untrained weights are nowhere in particular: a wall before the camera instead.
@@ -78,7 +78,7 @@ def rendered_loss(model: GSemSplatNetwork) -> torch.Tensor:
     ) + semantic_loss(model.heads.context_projection(context), targets[:, :, 1], mask)
 
 
-def test_gradients_flow_through_the_picture_to_every_head_and_nowhere_else():
+def test_gradients_flow_through_the_image_to_every_head_and_nowhere_else():
     model = network().train()
     rendered_loss(model).backward()
     assert all(p.grad is None for p in model.base.parameters())
@@ -121,7 +121,7 @@ def test_bfloat16_stays_close():
     exact, rounded = network().eval(), network().eval()
     set_compute_dtype(rounded, torch.bfloat16)
     with torch.inference_mode():
-        a = exact(pictures()).semantics[0].region
-        b = rounded(pictures()).semantics[0].region
+        a = exact(images()).semantics[0].region
+        b = rounded(images()).semantics[0].region
     assert b.dtype is torch.float32
     assert 0 < (a - b).abs().mean() < 0.05 * a.std() + 0.01

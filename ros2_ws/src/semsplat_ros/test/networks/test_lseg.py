@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from semsplat_ros.families.base import TextEncoder
-from semsplat_ros.families.tensor_lists import tensor_list
-from semsplat_ros.networks.clip import TINY_CLIP, Clip
-from semsplat_ros.networks.clip_text import ClipTextEncoder
+from semsplat_ros.families.weights.tensor_lists import tensor_list
+from semsplat_ros.networks.clip.clip import TINY_CLIP, Clip
+from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
 from semsplat_ros.networks.precision import set_compute_dtype
 
@@ -39,7 +39,7 @@ def test_features_are_half_the_size(size):
     assert dense.dtype == torch.float32
 
 
-def test_a_picture_does_not_depend_on_its_neighbours_in_the_batch():
+def test_a_image_does_not_depend_on_its_neighbours_in_the_batch():
     images = torch.rand(3, 3, 64, 32)
     net = tiny()
     with torch.no_grad():

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from semsplat_ros.families.tensor_lists import tensor_list
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.networks.lsm import TINY_LSM, LsmNetwork, enlarge
 from semsplat_ros.networks.lsm_head import SH_C0, SH_COEFFICIENTS, LsmGaussianHead, sh_mask
 from semsplat_ros.networks.precision import set_compute_dtype
@@ -21,7 +21,9 @@ def tiny(seed: int = 0) -> LsmNetwork:
     return net
 
 
-def pictures(scenes: int = 1, height: int = 32, width: int = 64, seed: int = 0) -> torch.Tensor:
+def original_images(
+    scenes: int = 1, height: int = 32, width: int = 64, seed: int = 0
+) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(scenes, 2, 3, height, width, generator=generator) * 2 - 1
 
@@ -36,7 +38,7 @@ def test_official_names_and_shapes():
 @pytest.mark.parametrize("size", [(32, 64), (64, 32), (64, 64)])
 def test_one_gaussian_a_pixel_of_both_views(size):
     with torch.no_grad():
-        maps, gaussians = tiny()(pictures(1, *size))
+        maps, gaussians = tiny()(original_images(1, *size))
     count = 2 * size[0] * size[1]
     assert gaussians.scales.shape == (1, count, 3)
     assert gaussians.sh.shape == (1, count, SH_COEFFICIENTS, 3)
@@ -47,8 +49,8 @@ def test_one_gaussian_a_pixel_of_both_views(size):
     assert [view.points.shape for view in maps] == [(1, *size, 3)] * 2
 
 
-def test_points_and_pictures_are_merged_view_by_view():
-    images = pictures(2)
+def test_points_and_images_are_merged_view_by_view():
+    images = original_images(2)
     points = torch.randn(2, 2, 32, 64, 3, generator=torch.Generator().manual_seed(1))
     cloud = tiny().assemble(points, images)
     coords = cloud.structure.coords.unflatten(0, (2, 2, 32, 64))
@@ -65,7 +67,7 @@ def test_a_scene_does_not_depend_on_its_neighbours_in_the_batch():
     """But for the voxel grid, whose corner is common to the batch: so both scenes are the same
     here."""
     net = tiny()
-    one = pictures()
+    one = original_images()
     with torch.no_grad():
         alone = net(one).gaussians
         twice = net(one.repeat(2, 1, 1, 1, 1)).gaussians
@@ -76,7 +78,7 @@ def test_a_scene_does_not_depend_on_its_neighbours_in_the_batch():
 
 def test_gradients_do_not_reach_the_points_but_everything_else():
     net = tiny().train()
-    maps, gaussians = net(pictures())
+    maps, gaussians = net(original_images())
     loss = sum(values.square().mean() for values in gaussians)
     loss.backward()
     assert net.dust3r["dust3r"].downstream_head1.dpt.head[4].weight.grad is None
@@ -101,7 +103,7 @@ def test_reduction_doubles_and_expansion_halves_the_size():
 
 def test_bfloat16_stays_close():
     net = tiny()
-    images = pictures()
+    images = original_images()
     with torch.no_grad():
         language = net.language(images)
         set_compute_dtype(net, torch.bfloat16)

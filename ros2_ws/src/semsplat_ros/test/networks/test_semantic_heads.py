@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from semsplat_ros.families.rule_weights import SPLAT_RULE, rule_state
+from semsplat_ros.families.weights.named_weights import SPLAT_RULE, rule_state
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.precision import set_compute_dtype
 from semsplat_ros.networks.semantic_heads import FeatureModulation, GaussianHead, InstanceHead

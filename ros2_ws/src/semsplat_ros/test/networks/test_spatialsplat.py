@@ -5,8 +5,8 @@
 import pytest
 import torch
 
-from semsplat_ros.families.rule_weights import SPLAT_RULE, rule_state
-from semsplat_ros.families.tensor_lists import tensor_list
+from semsplat_ros.families.weights.named_weights import SPLAT_RULE, rule_state
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.networks.gaussian_adapter import adapt_gaussians
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT, NoPoSplatNetwork, SpatialSplatNetwork
 

@@ -5,12 +5,12 @@
 import pytest
 import torch
 
-from semsplat_ros.networks.view_matching import Matcher, _argmax
+from semsplat_ros.networks.view_matching import ViewMatcher, _argmax
 
 
 def test_cells_are_found_where_they_moved_to_in_both_directions() -> None:
     torch.manual_seed(0)
-    matcher = Matcher(8, 4, 32)
+    matcher = ViewMatcher(8, 4, 32)
     with torch.no_grad():
         matcher.log_scale.fill_(5.0)
         matcher.from_eighth.weight.zero_()
@@ -32,7 +32,7 @@ def test_cells_are_found_where_they_moved_to_in_both_directions() -> None:
 
 def test_at_the_border_no_cell_counts_twice() -> None:
     torch.manual_seed(0)
-    matcher = Matcher(8, 4, 32)
+    matcher = ViewMatcher(8, 4, 32)
     with torch.no_grad():
         matcher.log_scale.fill_(5.0)
     one = torch.randn(1, 8, 4, 4)

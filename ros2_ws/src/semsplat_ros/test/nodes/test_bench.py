@@ -5,13 +5,13 @@
 import pytest
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.evaluation.speed import MODEL_STAGES, BenchPair
+from semsplat_ros.evaluation.benchmark.speed import MODEL_STAGES, BenchPair
 from semsplat_ros.nodes.bench import NODE_STAGES, split, time_node
 from semsplat_ros.rooms.robot import StereoRig
-from test.support.fake_model import FakeModel, picture
+from test.support.fake_model import FakeModel, block_image
 from test.support.perception_rig import ROOM, VOCABULARY
 
-PAIR = BenchPair(picture(ROOM), picture(ROOM), StereoRig(height=128, width=160))
+PAIR = BenchPair(block_image(ROOM), block_image(ROOM), StereoRig(height=128, width=160))
 
 
 @pytest.mark.ros

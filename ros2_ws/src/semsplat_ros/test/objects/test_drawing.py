@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Objects in the picture: tinted where they are, named where one can read it."""
+"""Objects in the image: tinted where they are, named where one can read it."""
 
 import numpy as np
 import pytest
@@ -17,11 +17,11 @@ def instance(number: int, roi: Roi, label: str = "chair") -> ObjectInstance:
 
 
 def drawn(roi: Roi, label: str = "chair", shape: tuple[int, int] = (120, 200)) -> np.ndarray:
-    picture = np.full((*shape, 3), GREY, np.uint8)
+    image = np.full((*shape, 3), GREY, np.uint8)
     mask = np.zeros(shape, np.uint16)
     mask[roi.top : roi.top + roi.height, roi.left : roi.left + roi.width] = 3
-    out = draw_objects(picture, mask, (instance(3, roi, label),))
-    assert (picture == GREY).all()
+    out = draw_objects(image, mask, (instance(3, roi, label),))
+    assert (image == GREY).all()
     return out
 
 
@@ -32,8 +32,8 @@ def test_names_say_label_and_score_or_the_number() -> None:
 
 @pytest.mark.parametrize(("left", "top"), [(60, 50), (190, 50), (60, 110), (190, 110), (0, 0)])
 def test_a_name_is_whole_wherever_the_object_is(left: int, top: int) -> None:
-    def letters(picture: np.ndarray) -> int:
-        return int((picture.min(2) > 200).sum())
+    def letters(image: np.ndarray) -> int:
+        return int((image.min(2) > 200).sum())
 
     middle = letters(drawn(Roi(60, 50, 8, 8)))
     assert middle > 50
@@ -48,7 +48,7 @@ def test_a_name_is_legible_on_white_too() -> None:
     assert (out.max(2) < 80).sum() > 500
 
 
-def test_a_tiny_picture_holds_what_it_can() -> None:
+def test_a_tiny_image_holds_what_it_can() -> None:
     assert drawn(Roi(2, 2, 4, 4), shape=(16, 16)).shape == (16, 16, 3)
 
 

@@ -13,9 +13,9 @@ from semsplat_ros.objects.export import write_all, write_ply
 from semsplat_ros.objects.instances import instance_map
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import Gaussians
-from test.support.fake_model import FakeModel, picture
+from test.support.fake_model import FakeModel, block_image
 
-LEFT = picture({"red": (20, 40, 40, 60), "green": (100, 60, 30, 30)})
+LEFT = block_image({"red": (20, 40, 40, 60), "green": (100, 60, 30, 30)})
 
 
 def read_ply(path: Path) -> np.ndarray:

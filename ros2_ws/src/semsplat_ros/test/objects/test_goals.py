@@ -68,7 +68,7 @@ def test_object_straight_below_is_faced_as_the_camera_looks() -> None:
 
 
 def test_a_camera_that_looks_straight_down_has_its_upper_edge_ahead() -> None:
-    # Optical z along -z of the target; the picture's up (-y) along +x.
+    # Optical z along -z of the target; the image's up (-y) along +x.
     down = np.array(
         [[0.0, -1.0, 0.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, 0.0, -1.0, 2.0], [0.0, 0.0, 0.0, 1.0]]
     )

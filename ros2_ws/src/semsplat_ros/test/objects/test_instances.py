@@ -17,12 +17,12 @@ from semsplat_ros.objects.instances import (
     segment,
 )
 from semsplat_ros.scene import Perception, SemanticScene, Vocabulary
-from test.support.fake_model import FakeModel, ToyTextEncoder, colour_classes, picture
+from test.support.fake_model import FakeModel, ToyTextEncoder, block_image, colour_classes
 
 LABELS = ("unlabelled", "chair", "table", "ball", "wall")
 VOCABULARY = Vocabulary(1, LABELS, ToyTextEncoder().encode(list(LABELS[1:])))
 BLOCKS = {"red": (20, 40, 40, 60), "green": (100, 60, 30, 30), "red_2": (112, 8, 24, 24)}
-"""Colour and place in a picture of 128 x 160: 2400, 900 and 576 pixels."""
+"""Colour and place in a image of 128 x 160: 2400, 900 and 576 pixels."""
 
 
 def scene_of(
@@ -47,7 +47,7 @@ def perception_of(scene: SemanticScene, found: Segmentation) -> Perception:
 
 
 def test_each_block_is_one_object_of_both_views() -> None:
-    found = segmented(scene_of(picture(BLOCKS)))
+    found = segmented(scene_of(block_image(BLOCKS)))
     assert [i.label for i in found.instances] == ["chair", "table", "chair"]
     assert [i.id for i in found.instances] == [1, 2, 3]
     counts = [i.gaussian_count for i in found.instances]
@@ -60,7 +60,7 @@ def test_each_block_is_one_object_of_both_views() -> None:
 
 
 def test_wall_is_background_where_the_vocabulary_says_so() -> None:
-    scene = scene_of(picture(BLOCKS))
+    scene = scene_of(block_image(BLOCKS))
     found = segmented(scene)
     walls = colour_classes(scene.images.permute(0, 2, 3, 1).reshape(-1, 3)) == 3
     assert float((found.instance_ids[walls] == 0).float().mean()) > 0.99
@@ -70,7 +70,7 @@ def test_wall_is_background_where_the_vocabulary_says_so() -> None:
 
 
 def test_boxes_and_rectangles_are_where_the_blocks_are() -> None:
-    left = picture(BLOCKS)
+    left = block_image(BLOCKS)
     found = segmented(scene_of(left, depth=2.0))
     chair = found.instances[0]
     # The fake's camera: focal length = width of 80 pixels, principal point in the middle, depth 2
@@ -88,7 +88,7 @@ def test_boxes_and_rectangles_are_where_the_blocks_are() -> None:
 
 def test_an_object_of_one_view_has_no_rectangle_in_the_other() -> None:
     found = segmented(
-        scene_of(picture({"red": (20, 40, 40, 60)}), picture({"green": (60, 40, 40, 50)}))
+        scene_of(block_image({"red": (20, 40, 40, 60)}), block_image({"green": (60, 40, 40, 50)}))
     )
     by_label = {i.label: i for i in found.instances}
     assert by_label["chair"].rois[0].width > 0 and by_label["chair"].rois[1].width == 0
@@ -96,7 +96,7 @@ def test_an_object_of_one_view_has_no_rectangle_in_the_other() -> None:
 
 
 def test_neighbours_that_look_alike_part_at_a_step_in_depth() -> None:
-    left = picture({"red": (20, 40, 40, 60)})
+    left = block_image({"red": (20, 40, 40, 60)})
     near = left.copy()
     left[40:100, 60:100] = (
         90,
@@ -111,7 +111,7 @@ def test_neighbours_that_look_alike_part_at_a_step_in_depth() -> None:
 
 
 def test_small_groups_are_no_objects() -> None:
-    scene = scene_of(picture({"red": (20, 40, 40, 60), "green": (100, 60, 8, 8)}))
+    scene = scene_of(block_image({"red": (20, 40, 40, 60), "green": (100, 60, 8, 8)}))
     assert [i.label for i in segmented(scene, min_points=24).instances] == ["chair", "table"]
     assert [i.label for i in segmented(scene, min_points=60).instances] == ["chair"]
 
@@ -120,7 +120,7 @@ def test_small_groups_are_no_objects() -> None:
     "switches", [{"has_instance_features": False}, {"has_language": False}], ids=str
 )
 def test_models_without_instance_features_or_language_find_the_same(switches: dict) -> None:
-    found = segmented(scene_of(picture(BLOCKS), **switches))
+    found = segmented(scene_of(block_image(BLOCKS), **switches))
     things = [i for i in found.instances if i.gaussian_count < 2000]
     np.testing.assert_allclose([i.gaussian_count for i in things], [1200, 450, 288], rtol=0.05)
     if switches.get("has_language") is False:
@@ -129,7 +129,7 @@ def test_models_without_instance_features_or_language_find_the_same(switches: di
 
 
 def test_a_scene_without_anything_but_surfaces_is_grouped_by_them() -> None:
-    left = picture({"red": (20, 40, 40, 60)})
+    left = block_image({"red": (20, 40, 40, 60)})
     bare = scene_of(
         left, depth_from_brightness=True, has_language=False, has_instance_features=False
     )
@@ -138,7 +138,7 @@ def test_a_scene_without_anything_but_surfaces_is_grouped_by_them() -> None:
 
 
 def test_an_empty_scene_has_no_objects() -> None:
-    scene = scene_of(picture(BLOCKS), empty=True)
+    scene = scene_of(block_image(BLOCKS), empty=True)
     found = segmented(scene)
     assert found.instances == ()
     assert found.instance_ids.shape == (0,)
@@ -146,7 +146,7 @@ def test_an_empty_scene_has_no_objects() -> None:
 
 
 def test_missing_gaussians_leave_holes() -> None:
-    scene = scene_of(picture(BLOCKS))
+    scene = scene_of(block_image(BLOCKS))
     keep = torch.arange(len(scene.gaussians)) % 5 != 0
     scene = replace(
         scene,
@@ -162,7 +162,7 @@ def test_missing_gaussians_leave_holes() -> None:
 def test_grouping_does_not_depend_on_the_scale(scale: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     noise = rng.integers(-15, 15, (128, 160, 3))
-    left = (picture(BLOCKS).astype(int) + noise).clip(0, 255).astype(np.uint8)
+    left = (block_image(BLOCKS).astype(int) + noise).clip(0, 255).astype(np.uint8)
     scene = scene_of(left, depth_from_brightness=True)
     larger = replace(
         scene, gaussians=replace(scene.gaussians, means=scene.gaussians.means * scale)
@@ -182,7 +182,7 @@ def test_what_is_said_of_instances_is_consistent(seed: int) -> None:
         )
         for i in range(int(rng.integers(0, 8)))
     }
-    scene = scene_of(picture(blocks))
+    scene = scene_of(block_image(blocks))
     found = segmented(scene)
     again = segmented(scene)
     assert found.instances == again.instances
@@ -203,9 +203,11 @@ def test_what_is_said_of_instances_is_consistent(seed: int) -> None:
         assert inside.mean() > 0.5
 
 
-def test_maps_are_original_pictures_with_nothing_outside_the_crop() -> None:
+def test_maps_are_original_images_with_nothing_outside_the_crop() -> None:
     wide = np.full((128, 320, 3), 190, np.uint8)
-    wide[:, 80:240] = picture(BLOCKS)  # the crop of an 80 x 64 network takes just these columns
+    wide[:, 80:240] = block_image(
+        BLOCKS
+    )  # the crop of an 80 x 64 network takes just these columns
     scene = scene_of(wide)
     found = segmented(scene)
     perception = perception_of(scene, found)

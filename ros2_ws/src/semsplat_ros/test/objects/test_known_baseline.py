@@ -11,13 +11,13 @@ import torch
 from semsplat_ros.objects.known_baseline import with_known_baseline
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import ScaleStatus
-from test.support.fake_model import FakeModel, picture
+from test.support.fake_model import FakeModel, block_image
 
 
 @pytest.fixture
 def perception():
     perceiver = Perceiver(FakeModel(metric=False))
-    room = picture({"red": (20, 40, 40, 60)})
+    room = block_image({"red": (20, 40, 40, 60)})
     made = perceiver.perceive(perceiver.prepare(room, room))
     cameras = made.scene.cameras
     poses = cameras.first_from_view.clone()

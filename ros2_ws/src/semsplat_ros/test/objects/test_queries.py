@@ -11,7 +11,7 @@ from semsplat_ros.language.relevancy import Relevancy
 from semsplat_ros.objects.queries import pool_scores, rank
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import Perception
-from test.support.fake_model import FakeModel, ToyTextEncoder, picture
+from test.support.fake_model import FakeModel, ToyTextEncoder, block_image
 
 
 def test_the_half_that_scores_highest_counts() -> None:
@@ -68,7 +68,7 @@ class Responses(Relevancy):
 @pytest.fixture(scope="module")
 def two_objects() -> Perception:
     perceiver = Perceiver(FakeModel())
-    left = picture({"red": (20, 40, 40, 60), "green": (100, 60, 30, 30)})
+    left = block_image({"red": (20, 40, 40, 60), "green": (100, 60, 30, 30)})
     vocabulary = perceiver.make_vocabulary(["chair", "table", "wall"], 1)
     perception = perceiver.perceive(perceiver.prepare(left, left), vocabulary)
     assert len(perception.instances) == 2

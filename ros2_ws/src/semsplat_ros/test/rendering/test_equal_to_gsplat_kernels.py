@@ -145,7 +145,7 @@ def theirs(
 # Of needles gsplat's kernels lose the determinant to float32's rounding: nothing to be equal to.
 @pytest.mark.parametrize("name", [case for case in CASES if case != "needles"])
 @pytest.mark.parametrize("camera", [0, 1, 2])
-def test_pictures_and_gradients(kernels: ctypes.CDLL, name: str, camera: int) -> None:
+def test_images_and_gradients(kernels: ctypes.CDLL, name: str, camera: int) -> None:
     case = replace(CASES[name], degree=0)
     gaussians, features = scene(case, torch.float32)
     pose, k = (x[camera] for x in lenses(case, torch.float32))

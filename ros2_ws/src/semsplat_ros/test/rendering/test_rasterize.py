@@ -120,7 +120,7 @@ def test_gradients_against_differences() -> None:
 
 
 def layers(*opacities: float) -> Gaussians:
-    """Walls across the whole picture, a metre apart; all but the first are black."""
+    """Walls across the whole image, a metre apart; all but the first are black."""
     count = len(opacities)
     sh = torch.full((count, 1, 3), -2.0)
     sh[0] = 0.5

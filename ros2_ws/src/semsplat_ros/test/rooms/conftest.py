@@ -18,7 +18,7 @@ from semsplat_ros.rooms.renderer import use_offscreen_gl
 use_offscreen_gl()
 
 from semsplat_ros.rooms.layout import Room  # noqa: E402
-from semsplat_ros.rooms.pairs import Pair, PairSampler  # noqa: E402
+from semsplat_ros.rooms.pair_sampling import Pair, PairSampler  # noqa: E402
 from semsplat_ros.rooms.renderer import RoomRenderer  # noqa: E402
 
 SEED = 1_000_001

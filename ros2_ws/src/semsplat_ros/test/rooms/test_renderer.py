@@ -8,7 +8,7 @@ import pytest
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms.builder import CLASS_ID
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import look_along
+from semsplat_ros.rooms.pair_sampling import look_along
 from semsplat_ros.rooms.renderer import NO_INSTANCE, RoomRenderer, intrinsics_of
 from test.rooms.conftest import Scenery, points_of, run_python
 
@@ -16,7 +16,7 @@ PIXELS = """
 import hashlib, sys
 import numpy as np
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import look_along
+from semsplat_ros.rooms.pair_sampling import look_along
 from semsplat_ros.rooms.renderer import RoomRenderer
 pose = look_along(np.array([-1.2, -1.2, 1.4]), np.array([1.0, 0.9, -0.2]))
 with RoomRenderer(Room(11), 96, 128) as renderer:
@@ -37,7 +37,7 @@ def test_pixels_are_the_same_in_two_processes():
 def test_depth_of_a_wall_is_its_distance():
     room = Room(2)
     with RoomRenderer(room, 96, 128) as renderer:
-        # From just under the ceiling, level: the upper half of the picture is ceiling and wall.
+        # From just under the ceiling, level: the upper half of the image is ceiling and wall.
         x = room.width / 2
         pose = look_along(np.array([x - 2.0, 0.0, room.walls.height - 0.3]), np.array([1.0, 0, 0]))
         frame = renderer.geometry(pose, 50.0, 96, 128)
@@ -73,17 +73,17 @@ def test_shadows_darken():
     assert any(light.casts_shadow for light in room.lights)
     corner = np.array([0.3 - room.width / 2, 0.3 - room.depth / 2, 1.5])
     pose = look_along(corner, np.array([room.width / 2, room.depth / 2, -0.7]))
-    pictures = []
+    images = []
     for shadow_size in (0, 512):
         with RoomRenderer(room, 96, 128, shadow_size) as renderer:
-            pictures.append(renderer.color(pose, 60.0, 96, 128).astype(int))
+            images.append(renderer.color(pose, 60.0, 96, 128).astype(int))
             frame = renderer.geometry(pose, 60.0, 96, 128)
     floor = room.class_ids[frame.instance] == CLASS_ID["floor"]
-    assert (pictures[0] > pictures[1] + 10).any(-1)[floor].mean() > 0.05
-    assert (pictures[1] > pictures[0] + 10).any(-1)[floor].mean() < 0.005
+    assert (images[0] > images[1] + 10).any(-1)[floor].mean() > 0.05
+    assert (images[1] > images[0] + 10).any(-1)[floor].mean() < 0.005
 
 
-def test_larger_picture_than_announced_is_refused(scenery: Scenery):
+def test_larger_image_than_announced_is_refused(scenery: Scenery):
     with pytest.raises(SemsplatError) as refusal:
         scenery.renderer.color(np.eye(4), 60.0, 257, 320)
     assert refusal.value.code is ErrorCode.INVALID_ARGUMENT

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.rooms.ground_truth import truth_for, visible_objects
 from semsplat_ros.rooms.layout import Room
-from semsplat_ros.rooms.pairs import rotation_degrees
+from semsplat_ros.rooms.pair_sampling import rotation_degrees
 from semsplat_ros.rooms.renderer import NO_INSTANCE, RoomRenderer
 from semsplat_ros.rooms.robot import StereoRig, robot_path
-from semsplat_ros.rooms.truth import truth_for, visible_objects
 from test.rooms.conftest import Scenery, points_of
 
 RIG = StereoRig(height=120, width=160)
@@ -66,14 +66,14 @@ def test_rig_is_rectified(scenery: Scenery):
     expected = np.eye(4)
     expected[0, 3] = 0.12
     np.testing.assert_allclose(left_from_right, expected, atol=1e-9)
-    left, right = RIG.pictures(scenery.renderer, pose)
+    left, right = RIG.images(scenery.renderer, pose)
     assert left.shape == right.shape == (120, 160, 3)
     assert (left != right).any()
     assert RIG.intrinsics[0, 2] == 80
     assert RIG.intrinsics[0, 0] == pytest.approx(60 / np.tan(np.radians(26)))
 
 
-def test_truth_is_what_the_pictures_show(scenery: Scenery):
+def test_truth_is_what_the_images_show(scenery: Scenery):
     pose = scenery.stereo[0].world_from_camera[0]
     left, right = RIG.frames(scenery.renderer, pose)
     objects = visible_objects(scenery.room, pose, left, right)

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""A model without weights for tests: every strong colour of a picture is an object.
+"""A model without weights for tests: every strong colour of a image is an object.
 
 Red things are chairs, green ones tables, blue ones balls, everything pale is wall. The switches of
 :class:`FakeModel` make it slow, make it fail, or make it answer with rubbish.
@@ -122,7 +122,7 @@ class FakeModel:
     depth: float = 2.0
     """Depth of every pixel, metres."""
     depth_from_brightness: bool = False
-    """Depth 1 m where the picture is white, 4 m where it is black."""
+    """Depth 1 m where the image is white, 4 m where it is black."""
     camera_distance: float = 0.0
     """Between the views along +x, in the scene's units, where no rectified baseline is known."""
     metric: bool = True
@@ -230,10 +230,10 @@ def colour_classes(rgb: Float[Tensor, "n 3"]) -> Int[Tensor, " n"]:
     return torch.where(stands_out, which, torch.full_like(which, WALL))
 
 
-def picture(
+def block_image(
     blocks: dict[str, tuple[int, int, int, int]], height: int = 128, width: int = 160
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """An RGB picture of a pale wall with blocks: colour name -> (left, top, width, height) in
+    """An RGB image of a pale wall with blocks: colour name -> (left, top, width, height) in
     pixels."""
     out = np.full((height, width, 3), 190, np.uint8)
     for name, (left, top, across, down) in blocks.items():

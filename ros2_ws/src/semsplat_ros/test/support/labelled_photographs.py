@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from test.support.fake_model import picture
+from test.support.fake_model import block_image
 
 HEIGHT, WIDTH = 128, 160
 RED_BOX = (16, 32, 64, 80)
@@ -51,13 +51,13 @@ def pair_values(**changes: Any) -> dict[str, Any]:
 
 
 def write_set(folder: Path, file: dict[str, Any] | None = None, **changes: Any) -> Path:
-    """Write the pictures and `set.json`, which is returned; `changes` are those of the pair,
+    """Write the images and `set.json`, which is returned; `changes` are those of the pair,
     `file` those of the file.
     """
     red, green = (
         (box[0], box[1], box[2] - box[0], box[3] - box[1]) for box in (RED_BOX, GREEN_BOX)
     )
-    drawn = picture({"red": red, "green": green}, HEIGHT, WIDTH)
+    drawn = block_image({"red": red, "green": green}, HEIGHT, WIDTH)
     for name in ("left.png", "right.png"):
         cv2.imwrite(str(folder / name), drawn[..., ::-1])
     millimetres = np.full((HEIGHT, WIDTH), round(DEPTH * 1000), np.uint16)

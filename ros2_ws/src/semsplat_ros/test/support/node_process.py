@@ -25,8 +25,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
 from semsplat_interfaces.msg import NodeStatus
-from semsplat_ros.nodes.messages import to_header, to_image
-from test.support.fake_model import FakeModel, picture
+from semsplat_ros.nodes.common.conversions import to_header, to_image
+from test.support.fake_model import FakeModel, block_image
 from test.support.perception_rig import ROOM, VOCABULARY, wait_until
 
 START_S = 40.0
@@ -37,10 +37,10 @@ PACKAGE_ROOT = Path(__file__).parents[2]
 
 def run_node(mode: str, arguments: list[str]) -> None:
     """What the process does; signals count from here on."""
-    from semsplat_ros.nodes.process import StopSignals, leave, run
+    from semsplat_ros.nodes.common.process import StopSignals, leave, run
 
     signals = StopSignals()
-    from semsplat_ros.nodes.perception import PerceptionNode
+    from semsplat_ros.nodes.perception.node import PerceptionNode
 
     sys.argv = ["perception_node", *arguments]
     leave(run(lambda: PerceptionNode(load=lambda _: make_model(mode)), signals=signals))
@@ -74,7 +74,7 @@ def _forked(mode: str, arguments: list[str], output: str) -> None:
 
 def _fork_server() -> multiprocessing.context.BaseContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "semsplat_ros.nodes.perception"])
+    context.set_forkserver_preload([__name__, "semsplat_ros.nodes.perception.node"])
     # It imports with the paths of its environment, where `test` is the standard library's.
     with patch.dict(os.environ, environment()):
         multiprocessing.forkserver.ensure_running()
@@ -167,7 +167,7 @@ class NodeProcess:
         def send() -> None:
             for camera in cameras:
                 header = to_header(time.time_ns() // 10**8 * 10**8, "camera")
-                camera.publish(to_image(picture(ROOM), "rgb8", header))
+                camera.publish(to_image(block_image(ROOM), "rgb8", header))
 
         return send
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semsplat_ros.families.tensor_lists import tensor_list
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 
 
 def state_dict(system: str) -> dict[str, Tensor]:

@@ -20,10 +20,10 @@ from std_msgs.msg import Header
 
 from semsplat_interfaces.msg import NodeStatus
 from semsplat_interfaces.srv import Query
-from semsplat_ros.nodes.messages import to_header, to_image
-from semsplat_ros.nodes.outputs import TOPICS
-from semsplat_ros.nodes.perception import PerceptionNode
-from test.support.fake_model import FakeModel, picture
+from semsplat_ros.nodes.common.conversions import to_header, to_image
+from semsplat_ros.nodes.outputs.publishers import TOPICS
+from semsplat_ros.nodes.perception.node import PerceptionNode
+from test.support.fake_model import FakeModel, block_image
 
 TIMEOUT_S = 5.0
 FRAME = "left_optical"
@@ -153,7 +153,7 @@ class Rig:
 
     def image(self, header: Header, pixels: np.ndarray | None = None) -> Image:
         """An rgb8 image, of :data:`ROOM` if none is given."""
-        return to_image(picture(ROOM) if pixels is None else pixels, "rgb8", header)
+        return to_image(block_image(ROOM) if pixels is None else pixels, "rgb8", header)
 
     def send(
         self,

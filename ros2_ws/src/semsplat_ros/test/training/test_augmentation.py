@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from semsplat_ros.training.augmentation import augment, crop, mirror, swap_views
-from semsplat_ros.training.pairs import PairBatch, PairShards
+from semsplat_ros.training.shards import PairBatch, PairShards
 from semsplat_ros.training.targets import cell_targets
 from test.support.pairs import BASELINE, FOCAL, write_shard
 

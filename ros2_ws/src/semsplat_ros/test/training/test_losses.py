@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
 from semsplat_ros.training.losses import CompactLoss, bank_cosine
-from semsplat_ros.training.pairs import PairShards
+from semsplat_ros.training.shards import PairShards
 from semsplat_ros.training.targets import by_view, inputs
 from test.support.pairs import write_shard
 

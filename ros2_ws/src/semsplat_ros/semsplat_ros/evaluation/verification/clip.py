@@ -9,15 +9,15 @@ from torch import Tensor
 from semsplat_ros.evaluation.verification.golden import Recorder
 from semsplat_ros.evaluation.verification.inputs import splat_inputs
 from semsplat_ros.evaluation.verification.loading import load_by_rule
-from semsplat_ros.families.rule_weights import SPLAT_RULE
-from semsplat_ros.networks.clip import Clip
-from semsplat_ros.networks.clip_tokenizer import tokenize
+from semsplat_ros.families.weights.named_weights import SPLAT_RULE
+from semsplat_ros.networks.clip.clip import Clip
+from semsplat_ros.networks.clip.tokenizer import tokenize
 
 LIMIT = 2e-5
 
 
 def clip(recorder: Recorder, seed: int) -> None:
-    """Both towers on the pictures and tokens of the golden file."""
+    """Both towers on the images and tokens of the golden file."""
     shape = recorder.golden.shape("clip/input")
     images = splat_inputs(seed, shape[0], shape[-1]).images
     model = load_by_rule(Clip, "clip_vitb16", seed, SPLAT_RULE)
@@ -28,10 +28,10 @@ def clip(recorder: Recorder, seed: int) -> None:
 def dense_features(
     recorder: Recorder, model: Clip, images: Float[Tensor, "v 3 h w"]
 ) -> Float[Tensor, "v d rows columns"]:
-    """Features of pictures in -1..1, compared stage by stage."""
+    """Features of images in -1..1, compared stage by stage."""
     tower = model.visual
-    pictures = images * 0.5 + 0.5
-    recorder.compare("clip/input", pictures, LIMIT)
+    original_images = images * 0.5 + 0.5
+    recorder.compare("clip/input", original_images, LIMIT)
     hooks = [
         tower.ln_pre.register_forward_hook(
             lambda _m, _i, out: recorder.compare("clip/ln_pre", out, LIMIT)
@@ -44,7 +44,7 @@ def dense_features(
                 lambda _m, _i, out, name=name: recorder.compare(name, out.transpose(0, 1), LIMIT)
             )
         )
-    dense = tower(pictures)
+    dense = tower(original_images)
     for hook in hooks:
         hook.remove()
     recorder.compare("clip/dense_features", dense, LIMIT)

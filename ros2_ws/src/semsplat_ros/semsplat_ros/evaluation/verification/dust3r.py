@@ -16,7 +16,7 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation.verification.golden import GoldenFile, Recorder
 from semsplat_ros.evaluation.verification.inputs import smooth_image_pair
 from semsplat_ros.evaluation.verification.loading import load_by_rule
-from semsplat_ros.families.rule_weights import DUST3R_RULE
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 from semsplat_ros.geometry.focal import FocalMethod, estimate_focal
 from semsplat_ros.networks.dust3r import Descriptors, Dust3rNetwork, PointMap
 from semsplat_ros.networks.gaussian_adapter import covariances
@@ -42,7 +42,7 @@ def dust3r(recorder: Recorder, seed: int) -> None:
     """All sizes in the file."""
     if "rope/in" in recorder.golden.arrays:
         _rope(recorder)
-    sizes = picture_sizes(recorder.golden)
+    sizes = image_sizes(recorder.golden)
     network = load_by_rule(Dust3rNetwork, "dust3r", seed, DUST3R_RULE)
     for name, height, width in sizes:
         _dust3r_pair(recorder, network, seed, name, height, width)
@@ -50,7 +50,7 @@ def dust3r(recorder: Recorder, seed: int) -> None:
 
 def splatt3r(recorder: Recorder, seed: int) -> None:
     """All sizes in the file; the weights are hashed with the official prefix."""
-    sizes = picture_sizes(recorder.golden)
+    sizes = image_sizes(recorder.golden)
     network = load_by_rule(Splatt3rNetwork, "splatt3r", seed, DUST3R_RULE, prefix="encoder.")
     for name, height, width in sizes:
         images = torch.stack(smooth_image_pair(seed, height, width), dim=1)
@@ -62,7 +62,7 @@ def splatt3r(recorder: Recorder, seed: int) -> None:
             _gaussians(recorder, prefix, pair.gaussians[view], pair.points[view])
 
 
-def picture_sizes(golden: GoldenFile, multiple: int = PATCH) -> list[tuple[str, int, int]]:
+def image_sizes(golden: GoldenFile, multiple: int = PATCH) -> list[tuple[str, int, int]]:
     """Name, height and width of each size in a file.
 
     Raises:
@@ -73,7 +73,7 @@ def picture_sizes(golden: GoldenFile, multiple: int = PATCH) -> list[tuple[str, 
     if not sizes:
         raise SemsplatError(
             ErrorCode.BAD_FILE,
-            "the golden file names no picture size (as 224x224/...); is it another system's?",
+            "the golden file names no image size (as 224x224/...); is it another system's?",
         )
     for name, height, width in sizes:
         if height % multiple or width % multiple or not height * width:
@@ -97,9 +97,9 @@ def _rope(recorder: Recorder) -> None:
 def _dust3r_pair(
     recorder: Recorder, network: Dust3rNetwork, seed: int, name: str, height: int, width: int
 ) -> None:
-    pictures = smooth_image_pair(seed, height, width)
-    for view, picture in enumerate(pictures, 1):
-        recorder.compare(f"{name}/input{view}", picture, BACKBONE_LIMIT)
+    original_images = smooth_image_pair(seed, height, width)
+    for view, image in enumerate(original_images, 1):
+        recorder.compare(f"{name}/input{view}", image, BACKBONE_LIMIT)
 
     def record_patches(_module: object, _inputs: object, tokens: Tensor) -> None:
         for view, own in enumerate(tokens.split(1), 1):
@@ -113,7 +113,7 @@ def _dust3r_pair(
         network.downstream_head1.register_forward_hook(partial(record_raw, 1)),
         network.downstream_head2.register_forward_hook(partial(record_raw, 2)),
     ]
-    maps = network(torch.stack(pictures, dim=1))
+    maps = network(torch.stack(original_images, dim=1))
     for hook in hooks:
         hook.remove()
     for view, entries in enumerate((maps.features.reference, maps.features.others), 1):

@@ -13,7 +13,7 @@ from semsplat_ros.evaluation.depth_metrics import depth_errors
 from semsplat_ros.evaluation.segmentation_metrics import segmentation_scores
 from semsplat_ros.evaluation.verification.golden import Recorder
 from semsplat_ros.families.base import LanguageKind, LanguageProfile
-from semsplat_ros.families.rule_weights import rule_generator
+from semsplat_ros.families.weights.named_weights import rule_generator
 from semsplat_ros.geometry.alignment import ScaleMethod, find_scale, mean_distance
 from semsplat_ros.geometry.focal import FocalMethod, estimate_focal
 from semsplat_ros.geometry.pose import estimate_pose, pinhole

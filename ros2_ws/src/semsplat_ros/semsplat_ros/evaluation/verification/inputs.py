@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semsplat_ros.families.rule_weights import rule_generator
+from semsplat_ros.families.weights.named_weights import rule_generator
 
 _INPUT_SEED = 100000
 
@@ -57,14 +57,14 @@ def splat_inputs(seed: int, views: int = 2, size: int = 256) -> SplatInputs:
 def smooth_image_pair(
     seed: int, height: int, width: int, batch: int = 1
 ) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]:
-    """The two pictures of the DUSt3R, Splatt3R and LSM golden files, -1..1.
+    """The two images of the DUSt3R, Splatt3R and LSM golden files, -1..1.
 
     A coarse grid of normals, bilinearly enlarged, plus fine noise.
     """
     rows, columns = np.linspace(0, 8, height), np.linspace(0, 8, width)
     top, left = np.minimum(rows.astype(int), 7), np.minimum(columns.astype(int), 7)
     down, right = (rows - top)[:, None], (columns - left)[None, :]
-    pictures = []
+    original_images = []
     for view in (1, 2):
         generator = rule_generator(f"image{view}", seed)
         coarse = generator.standard_normal((batch, 3, 9, 9)).astype(np.float32)
@@ -77,5 +77,5 @@ def smooth_image_pair(
         lower = (1 - right) * corners[1][0] + right * corners[1][1]
         image = (1 - down) * upper + down * lower
         clipped = np.clip(0.5 * image + 0.05 * fine, -1, 1).astype(np.float32)
-        pictures.append(torch.from_numpy(clipped))
-    return pictures[0], pictures[1]
+        original_images.append(torch.from_numpy(clipped))
+    return original_images[0], original_images[1]

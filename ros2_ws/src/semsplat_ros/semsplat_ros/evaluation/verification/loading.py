@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.checkpoints import load_into, load_new, read_checkpoint
-from semsplat_ros.families.rule_weights import WeightRule, rule_state
-from semsplat_ros.families.tensor_lists import tensor_list
+from semsplat_ros.families.weights.checkpoints import load_into, load_new, read_checkpoint
+from semsplat_ros.families.weights.named_weights import WeightRule, rule_state
+from semsplat_ros.families.weights.tensor_lists import tensor_list
 
 Module = TypeVar("Module", bound=nn.Module)
 

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""LSM from the pictures to the Gaussians, and its LSeg part alone.
+"""LSM from the images to the Gaussians, and its LSeg part alone.
 
 Known exception: positions are cut into voxels, and a rounding error may move a point to the voxel
 beside, after which all later attention windows hold other points. So the recorded point maps are
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.evaluation.verification.dust3r import picture_sizes
+from semsplat_ros.evaluation.verification.dust3r import image_sizes
 from semsplat_ros.evaluation.verification.golden import Recorder
 from semsplat_ros.evaluation.verification.inputs import smooth_image_pair
 from semsplat_ros.evaluation.verification.loading import load_by_rule
@@ -24,7 +24,7 @@ from semsplat_ros.evaluation.verification.point_transformer import (
     compare_gaussians,
     watch_stages,
 )
-from semsplat_ros.families.rule_weights import DUST3R_RULE
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 from semsplat_ros.networks.dust3r import PairPointMaps
 from semsplat_ros.networks.lseg import SIDE_MULTIPLE, Lseg
 from semsplat_ros.networks.lsm import (
@@ -35,7 +35,7 @@ from semsplat_ros.networks.lsm import (
     LsmNetwork,
     enlarge,
 )
-from semsplat_ros.networks.point_cloud import structure_of, voxelize
+from semsplat_ros.networks.point_transformer.cloud import structure_of, voxelize
 
 LIMIT = 1e-4
 INJECTED_CENTRE_LIMIT = 1e-6
@@ -47,7 +47,7 @@ INJECTED = ("pts3d", "pts3d_in_other_view")
 
 def lsm(recorder: Recorder, seed: int) -> None:
     """All sizes in the file."""
-    sizes = picture_sizes(recorder.golden, SIDE_MULTIPLE)
+    sizes = image_sizes(recorder.golden, SIDE_MULTIPLE)
     network = load_by_rule(
         lambda: LsmNetwork(LsmConfig(points=WITHOUT_FLASH)), "lsm", seed, DUST3R_RULE
     )
@@ -59,7 +59,7 @@ def lsm(recorder: Recorder, seed: int) -> None:
 
 def lseg(recorder: Recorder, seed: int) -> None:
     """LSeg's image tower and the two small layers around it, under their names in LSM's file."""
-    sizes = picture_sizes(recorder.golden, SIDE_MULTIPLE)
+    sizes = image_sizes(recorder.golden, SIDE_MULTIPLE)
     with torch.device("meta"):
         network = LsmNetwork()
     inside = "lseg_feature_extractor"

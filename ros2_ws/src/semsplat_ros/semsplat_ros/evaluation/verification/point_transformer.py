@@ -16,15 +16,20 @@ from torch import Tensor, nn
 
 from semsplat_ros.evaluation.verification.golden import GoldenFile, Recorder
 from semsplat_ros.evaluation.verification.loading import load_by_rule
-from semsplat_ros.families.rule_weights import DUST3R_RULE, rule_array, rule_generator
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE, rule_array, rule_generator
 from semsplat_ros.networks.gaussian_adapter import covariances
 from semsplat_ros.networks.lsm import VOXEL_SIZE
 from semsplat_ros.networks.lsm_head import LsmGaussianHead, LsmGaussians
-from semsplat_ros.networks.point_blocks import PointTransformerConfig, WindowRule
-from semsplat_ros.networks.point_cloud import PointFeatures, Structure, structure_of, voxelize
-from semsplat_ros.networks.point_transformer import PointTransformer
-from semsplat_ros.networks.serialization import ORDERS, depth_of, encode
-from semsplat_ros.networks.sparse_conv import SubmanifoldConv3d, voxels_of
+from semsplat_ros.networks.point_transformer.blocks import PointTransformerConfig, WindowRule
+from semsplat_ros.networks.point_transformer.cloud import (
+    PointFeatures,
+    Structure,
+    structure_of,
+    voxelize,
+)
+from semsplat_ros.networks.point_transformer.network import PointTransformer
+from semsplat_ros.networks.point_transformer.space_filling_curves import ORDERS, depth_of, encode
+from semsplat_ros.networks.point_transformer.sparse_conv import SubmanifoldConv3d, voxels_of
 
 LIMIT = 1e-4
 CONV_LIMIT = 1e-5

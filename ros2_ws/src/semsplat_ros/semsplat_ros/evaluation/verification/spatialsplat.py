@@ -12,8 +12,8 @@ from semsplat_ros.evaluation.verification.clip import dense_features, text_featu
 from semsplat_ros.evaluation.verification.golden import Recorder
 from semsplat_ros.evaluation.verification.inputs import SplatInputs, splat_inputs
 from semsplat_ros.evaluation.verification.loading import load_by_rule
-from semsplat_ros.families.rule_weights import SPLAT_RULE
-from semsplat_ros.networks.clip import Clip
+from semsplat_ros.families.weights.named_weights import SPLAT_RULE
+from semsplat_ros.networks.clip.clip import Clip
 from semsplat_ros.networks.croco import TwoViewTransformer
 from semsplat_ros.networks.dpt import expm1_points
 from semsplat_ros.networks.gaussian_adapter import covariances, selected_opacities

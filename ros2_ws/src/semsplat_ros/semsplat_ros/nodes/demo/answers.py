@@ -24,7 +24,7 @@ class Answer:
     latency_ms: float
     """From the call to the answer, as a client sees it."""
     truth: list[dict] = field(default_factory=list)
-    """What the simulator says, see :func:`semsplat_ros.rooms.truth.truth_for`."""
+    """What the simulator says, see :func:`semsplat_ros.rooms.ground_truth.truth_for`."""
     left_from_answer: np.ndarray = field(default_factory=lambda: np.eye(4))
     """[4, 4] to the left camera from the frame that the node answered in, its target_frame."""
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.nodes.common.process import StopSignals
 from semsplat_ros.nodes.demo import processes
 from semsplat_ros.nodes.demo.processes import NodeProcess, seconds_since_start
-from semsplat_ros.nodes.process import StopSignals
 
 if TYPE_CHECKING:
     from semsplat_ros.nodes.demo.answers import Answer
@@ -133,7 +133,7 @@ class Demo:
     def ask(self, text: str) -> "tuple[Answer, Moment | None]":
         """One query, with the truth of the frame that it was answered from, and all that was
         received of that frame; None if the query was refused."""
-        from semsplat_ros.nodes.casts import clean_string
+        from semsplat_ros.nodes.common.conversions import clean_string
         from semsplat_ros.nodes.demo.answers import Answer
 
         session, text = self._need_session(), clean_string(text)

@@ -9,7 +9,7 @@ from sensor_msgs_py.point_cloud2 import read_points
 
 from semsplat_ros.nodes.demo.answers import Answer
 from semsplat_ros.nodes.demo.session import Moment, matrix_of
-from semsplat_ros.nodes.images import decode
+from semsplat_ros.nodes.inputs.image_decoding import decode
 
 MAX_PIXELS = 1 << 24
 

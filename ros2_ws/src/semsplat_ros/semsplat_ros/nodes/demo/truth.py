@@ -10,10 +10,10 @@ from jaxtyping import Float64
 
 from semsplat_ros.language.nouns import named_class
 from semsplat_ros.rooms.builder import CLASSES
+from semsplat_ros.rooms.ground_truth import VisibleObject, truth_for, visible_objects
 from semsplat_ros.rooms.layout import Room
 from semsplat_ros.rooms.renderer import RoomRenderer
 from semsplat_ros.rooms.robot import StereoRig
-from semsplat_ros.rooms.truth import VisibleObject, truth_for, visible_objects
 
 
 class RoomTruth:

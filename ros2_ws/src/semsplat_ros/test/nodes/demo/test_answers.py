@@ -9,17 +9,18 @@ import pytest
 from semsplat_interfaces.msg import SceneInfo
 from semsplat_interfaces.srv import Query
 from semsplat_ros.errors import ErrorCode
-from semsplat_ros.nodes import messages
+from semsplat_ros.nodes.common.conversions import to_header
 from semsplat_ros.nodes.demo.answers import Answer, as_json
+from semsplat_ros.nodes.outputs import scene_messages
 from semsplat_ros.scene import Match, ObjectInstance
 
 
 def answered(code: ErrorCode, center=(-0.42, -0.45, 2.31), score=0.83, text="") -> Answer:
     instance = ObjectInstance(3, center, center, (0.5, 1.0, 0.6), 100, 0.9, (), "chair", 1, 0.8)
-    response = Query.Response(error=messages.error(code, text), concept="chair")
-    response.header = messages.to_header(12_000_000_034, "left_camera_optical")
+    response = Query.Response(error=scene_messages.error(code, text), concept="chair")
+    response.header = to_header(12_000_000_034, "left_camera_optical")
     response.info.scale_status = SceneInfo.SCALE_BASELINE
-    response.matches = [messages.to_match(Match(instance, score, 0.4))]
+    response.matches = [scene_messages.to_match(Match(instance, score, 0.4))]
     if code is ErrorCode.OK:
         response.goal.object_pose = response.matches[0].instance.box_center
     return Answer("find the chair", response, 61.4)
@@ -57,7 +58,9 @@ def test_sentence_of_what_was_not_found_names_the_best_candidate():
 
 
 def test_refusal_gives_its_reason():
-    response = Query.Response(error=messages.error(ErrorCode.EMPTY_TEXT, "the text names nothing"))
+    response = Query.Response(
+        error=scene_messages.error(ErrorCode.EMPTY_TEXT, "the text names nothing")
+    )
     assert Answer("", response, 1.0).sentence() == "'': EMPTY_TEXT, the text names nothing, 1 ms"
     assert Answer("", response, 1.0).as_json()["score"] == 0.0
 

@@ -5,10 +5,10 @@ import pytest
 
 from semsplat_ros.errors import SemsplatError
 from semsplat_ros.nodes.demo.truth import RoomTruth
+from semsplat_ros.rooms.ground_truth import truth_for, visible_objects
 from semsplat_ros.rooms.layout import Room
 from semsplat_ros.rooms.renderer import RoomRenderer
 from semsplat_ros.rooms.robot import StereoRig, robot_path
-from semsplat_ros.rooms.truth import truth_for, visible_objects
 
 RIG = StereoRig(height=120, width=160)
 SEED = 1_000_001

@@ -1,0 +1,237 @@
+# Copyright 2026 the semsplat authors
+# SPDX-License-Identifier: Apache-2.0
+"""The cameras' subscriptions, and what can be said about streams that do not come."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.nodes.common.callback_guard import CallbackGuard
+from semsplat_ros.nodes.common.log_forwarding import Throttle
+from semsplat_ros.nodes.inputs.camera_rig import RigReader
+from semsplat_ros.nodes.inputs.stream_counters import Drop, DropReason, StreamCounters
+from semsplat_ros.nodes.inputs.synchronization import PairSynchronizer
+
+_logger = logging.getLogger(__name__)
+
+SIDES = ("left", "right")
+COMPRESSED = "/compressed"
+_TYPE_NAMES = {Image: "sensor_msgs/msg/Image", CompressedImage: "sensor_msgs/msg/CompressedImage"}
+_MIN_LIKENESS = 0.5
+SILENCE_ERROR = 5
+"""So many times input.timeout without an image is an error, not only a warning."""
+
+
+@dataclass(frozen=True)
+class Concern:
+    """Something about the inputs that a person can act on."""
+
+    text: str
+    is_error: bool = False
+    is_logged: bool = False
+    """True if the log has it already."""
+
+
+def sensor_data() -> QoSProfile:
+    """REP-2003: consumers of sensor data are best effort, which matches every publisher; depth 1,
+    because every image that waits in a queue is latency."""
+    return QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class Inputs:
+    """Image and CameraInfo subscriptions of both cameras.
+
+    Args:
+        node: to subscribe with.
+        guard: goes around every callback.
+        group: of the callbacks.
+        transport: "raw" or "compressed".
+        sides: the cameras that are used, "left" alone or both.
+
+    Raises:
+        SemsplatError: INVALID_ARGUMENT if both cameras are one topic.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        guard: CallbackGuard,
+        group: CallbackGroup,
+        transport: str,
+        sides: tuple[str, ...] = SIDES,
+    ) -> None:
+        self._node, self._guard, self._group = node, guard, group
+        self.sides = sides
+        self._kind = CompressedImage if transport == "compressed" else Image
+        self.image_topics = {side: self._image_topic(side) for side in sides}
+        self.info_topics = {side: self._info_topic(side) for side in sides}
+        self._subscriptions: list[Subscription] = []
+        self._lock = threading.Lock()
+        self._incompatible: dict[str, str] = {}
+        self._opened = float("nan")
+        self._throttle = Throttle()
+        if len(set(self.image_topics.values())) < len(sides):
+            raise SemsplatError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"left and right image are both {self.image_topics['left']}; remap one of them",
+            )
+
+    def open(self, pairs: PairSynchronizer, rig: RigReader) -> None:
+        """Subscribe; images go to `pairs`, calibrations to `rig`."""
+        self._incompatible.clear()
+        self._opened = time.monotonic()
+        for side in self.sides:
+            self._subscribe(self._kind, self.image_topics[side], getattr(pairs, side))
+            self._subscribe(
+                CameraInfo,
+                self.info_topics[side],
+                lambda info, side=side: rig.store(side, info),
+            )
+
+    def calibration_senders(self) -> tuple[str, ...]:
+        """The sides whose CameraInfo has a publisher now."""
+        topics = self.info_topics.items()
+        return tuple(side for side, topic in topics if self._node.count_publishers(topic))
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+
+    def dropped(self, drop: Drop) -> None:
+        """Log a message that could not be used: at once if it is new, then now and then."""
+        key = f"{drop.stream} {drop.reason}"
+        text = f"{drop.stream} image dropped: {drop.message}"
+        level = logging.ERROR if drop.reason == DropReason.ZERO_STAMP else logging.WARNING
+        self._throttle.log(_logger, level, key, text)
+
+    def concerns(self, pairs: PairSynchronizer, timeout: float) -> list[Concern]:
+        """What is wrong with the streams now; empty if images come.
+
+        Args:
+            pairs: which counts what arrives.
+            timeout: seconds of silence that are a concern.
+        """
+        counters = pairs.counters
+        found = [Concern(text, is_error=True) for text in self._incompatible.values()]
+        silent: dict[str, float] = {}
+        for side in self.sides:
+            stream = getattr(counters, side)
+            found += _dropping(side, stream)
+            since = stream.last_received
+            if since is None or since < self._opened:
+                if time.monotonic() - self._opened >= timeout:
+                    found.append(self._missing(side))
+            elif time.monotonic() - since >= timeout:
+                silent[side] = time.monotonic() - since
+        if silent:
+            names, longest = " and ".join(silent), max(silent.values())
+            found.append(
+                Concern(f"{names} silent for {longest:.1f} s", longest >= SILENCE_ERROR * timeout)
+            )
+        diagnosis = pairs.diagnosis()
+        if diagnosis and not silent:
+            found.append(Concern(diagnosis))
+        return found
+
+    def waiting_for(self, side: str) -> str:
+        """As in: waiting for right/image_raw (0 publishers; similar: /cam/right/image)."""
+        topic = self.image_topics[side]
+        count = self._node.count_publishers(topic)
+        similar = [] if count else self._similar(topic)
+        also = f"; similar: {', '.join(similar)}" if similar else ""
+        return f"waiting for {topic} ({count} publisher{'' if count == 1 else 's'}{also})"
+
+    def _missing(self, side: str) -> Concern:
+        """Why a stream never came: nobody publishes it, or somebody publishes something else."""
+        topic, wanted = self.image_topics[side], _TYPE_NAMES[self._kind]
+        kinds = {info.topic_type for info in self._node.get_publishers_info_by_topic(topic)}
+        if not kinds or wanted in kinds:
+            return Concern(self.waiting_for(side))
+        sent = sorted(kinds)[0]
+        cure = "remap to an image topic"
+        if sent == _TYPE_NAMES[CompressedImage]:
+            cure = "set input.image_transport:=compressed"
+        elif sent == _TYPE_NAMES[Image]:
+            cure = "set input.image_transport:=raw"
+        return Concern(f"{topic}: publisher sends {sent}, not {wanted}: {cure}", is_error=True)
+
+    def _similar(self, topic: str) -> list[str]:
+        """Topics with images whose names are like the one that is missing."""
+        own = {
+            name
+            for name, _ in self._node.get_publisher_names_and_types_by_node(
+                self._node.get_name(), self._node.get_namespace()
+            )
+        }
+        named = [
+            (SequenceMatcher(None, topic, name).ratio(), name)
+            for name, kinds in self._node.get_topic_names_and_types()
+            if name not in own
+            and name not in self.image_topics.values()
+            and set(kinds) & set(_TYPE_NAMES.values())
+            and self._node.count_publishers(name)
+        ]
+        return [
+            name for likeness, name in sorted(named, reverse=True) if likeness > _MIN_LIKENESS
+        ][:3]
+
+    def _image_topic(self, side: str) -> str:
+        topic = self._node.resolve_topic_name(f"{side}/image_raw")
+        if self._kind is CompressedImage and not topic.endswith(COMPRESSED):
+            topic += COMPRESSED
+        return topic
+
+    def _info_topic(self, side: str) -> str:
+        """Beside the image, as cameras publish it, unless it is remapped by itself."""
+        info = self._node.resolve_topic_name(f"{side}/camera_info")
+        if info != self._node.resolve_topic_name(f"{side}/camera_info", only_expand=True):
+            return info
+        image = self._node.resolve_topic_name(f"{side}/image_raw").removesuffix(COMPRESSED)
+        return f"{image.rpartition('/')[0]}/camera_info"
+
+    def _subscribe(self, kind: type, topic: str, callback) -> None:
+        def on_incompatible(event) -> None:
+            policy = qos_policy_name_from_kind(event.last_policy_kind)
+            text = (
+                f"{topic}: a publisher's QoS does not fit, policy {policy}; set the parameter "
+                f"qos_overrides.{topic}.subscription.{policy.lower().replace('_policy', '')}"
+            )
+            with self._lock:
+                self._incompatible[topic] = text
+            _logger.error("%s", text)
+
+        self._subscriptions.append(
+            self._node.create_subscription(
+                kind,
+                topic,
+                self._guard.callback(topic, callback),
+                sensor_data(),
+                callback_group=self._group,
+                event_callbacks=SubscriptionEventCallbacks(
+                    incompatible_qos=self._guard.callback(f"{topic} QoS event", on_incompatible)
+                ),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+        )
+
+
+def _dropping(side: str, stream: StreamCounters) -> list[Concern]:
+    """That the newest message of a stream could not be used. A late one is no concern."""
+    if stream.last_drop is None or stream.last_drop[0] == DropReason.LATE:
+        return []
+    reason, message = stream.last_drop
+    is_error = reason == DropReason.ZERO_STAMP
+    return [Concern(f"{side} images dropped: {message}", is_error, is_logged=True)]
