@@ -29,8 +29,8 @@ from semsplat_ros.geometry.image_files import read_image
 
 BUILT_IN = "stereodemo"
 STEREODEMO_VERSION = "0.7"
-MAX_ROTATION_ERROR = 1e-3
-"""Of the entries of R R^T: a rotation written with four digits passes."""
+MAX_ROTATION_ERROR = 1e-2
+"""Of the entries of R R^T: a rotation written with three digits passes."""
 
 Text = Annotated[str, Field(min_length=1)]
 Box = tuple[float, float, float, float]

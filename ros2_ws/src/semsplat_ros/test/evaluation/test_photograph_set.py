@@ -14,7 +14,13 @@ import numpy as np
 import pytest
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.evaluation.photograph_set import BUILT_IN, STEREODEMO_VERSION, read_set
+from semsplat_ros.evaluation.photograph_set import (
+    BUILT_IN,
+    STEREODEMO_VERSION,
+    LabelledObject,
+    LabelledPair,
+    read_set,
+)
 from test.support.labelled_photographs import DEPTH, FOCAL, HEIGHT, WIDTH, pair_values, write_set
 
 NAN = float("nan")
@@ -143,3 +149,13 @@ def test_images_that_are_not_installed_come_with_the_command_that_installs_them(
 def test_the_set_up_fetches_the_version_that_was_labelled() -> None:
     pins = Path(__file__).parents[5] / "environment" / "photographs.txt"
     assert f"\nstereodemo=={STEREODEMO_VERSION} --hash=sha256:" in pins.read_text()
+
+
+def test_the_documentation_has_a_whole_set_and_names_every_key(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[5] / "docs" / "photographs.md").read_text()
+    (example,) = re.findall(r"```\n(\{.*?\})\n```", page, re.DOTALL)
+    (tmp_path / "set.json").write_text(example)
+    given = read_set(str(tmp_path / "set.json"))
+    assert given.pairs[0].present == ("chair",)
+    keys = {*LabelledPair.model_fields, *LabelledObject.model_fields, *json.loads(example)}
+    assert {key for key in keys if f"`{key}`" not in page} == set()
