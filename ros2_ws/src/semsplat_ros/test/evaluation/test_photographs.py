@@ -198,8 +198,11 @@ def test_modes_tell_the_model_what_they_say(tmp_path: Path) -> None:
 
 def test_a_baseline_of_free_cameras_sizes_the_scene(tmp_path: Path) -> None:
     pair, files = labelled(tmp_path, rectified=False)
-    perceiver = Perceiver(FakeModel(camera_distance=0.2))
+    model = FakeModel(camera_distance=0.2)
+    perceiver = Perceiver(model)
     sized = perceive(perceiver, pair, files, "calibrated")
+    assert model.last_views is not None
+    assert model.last_views.rectified_baseline is None, "rows do not match"
     assert sized.scene.scale.status is ScaleStatus.BASELINE
     assert sized.scene.cameras.first_from_view[1, 0, 3] == pytest.approx(0.1)
     withheld = perceive(perceiver, pair, files, "intrinsics")
