@@ -60,9 +60,10 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path) -> None:
         assert last.startswith("semsplat evaluate photographs: ")
         assert says in last
     (tmp_path / "right.png").unlink()
-    done = run("--set", path)
+    done = run("--set", path, "--overlays", str(tmp_path / "overlays"))
     assert done.exit_code == 2
     assert "right.png: there is no such file" in done.output
+    assert not (tmp_path / "overlays").exists(), "files are looked at before anything is made"
 
 
 def test_the_shipped_model_on_the_home_pairs(tmp_path: Path) -> None:

@@ -79,6 +79,10 @@ POSE = [[1, 0, 0, 0.1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
             {"objects": [{"name": "chair", "left_box": [-1, 0, 9, 9]}]},
             "chair's left_box .* outside its left image",
         ),
+        (
+            {"objects": [{"name": "chair", "left_box": [0, 0, 9, HEIGHT + 1]}]},
+            "chair's left_box .* outside its left image",
+        ),
         ({"gt": "left.png"}, "true depth is a 16-bit grey PNG in millimetres"),
     ],
 )

@@ -3,11 +3,13 @@
 """What is measured on a drawn pair, with a model of which everything is known."""
 
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
@@ -24,7 +26,7 @@ from semsplat_ros.evaluation.photographs import (
     perceive,
 )
 from semsplat_ros.perceiver import Perceiver
-from semsplat_ros.scene import Roi, ScaleStatus
+from semsplat_ros.scene import Roi, ScaleStatus, SemanticScene, Views
 from test.support.fake_model import FakeModel
 from test.support.labelled_photographs import (
     DEPTH,
@@ -38,6 +40,20 @@ from test.support.labelled_photographs import (
 
 NOWHERE = (math.nan, math.nan)
 SIDE = st.integers(0, 30)
+
+
+@dataclass
+class Posed(FakeModel):
+    """Places the second camera as it is told."""
+
+    pose: np.ndarray | None = None
+    failed: tuple[int, ...] = ()
+
+    def predict(self, views: Views) -> SemanticScene:
+        scene = super().predict(views)
+        placed = torch.stack([torch.eye(4), torch.from_numpy(self.pose).float()])
+        cameras = replace(scene.cameras, first_from_view=placed, failed=self.failed)
+        return replace(scene, cameras=cameras)
 
 
 def labelled(folder: Path, **changes: Any) -> tuple[LabelledPair, Photographs]:
@@ -97,6 +113,9 @@ def test_words_are_right_elsewhere_missed_or_found_though_absent(tmp_path: Path)
     assert table.score > 0.9
     assert not table.right
     assert table.distance_error is None
+    unknown_scale = record(tmp_path, "intrinsics", FakeModel(metric=False)).words[0]
+    assert unknown_scale.right
+    assert unknown_scale.distance_error is None
     assert (table.roi.left, table.roi.top) == GREEN_BOX[:2]
     assert lamp.score < 0.1
     assert ball.score < 0.1
@@ -136,6 +155,11 @@ def test_pixels_in_boxes_count_by_their_label(tmp_path: Path) -> None:
     shared = (2 * x1 - x0 - GREEN_BOX[0]) * (y1 - GREEN_BOX[1])
     assert found.labelled == 2 * half + table - shared
     assert found.labelled_right == half + table
+
+
+def test_a_model_without_words_of_its_own_is_given_those_of_the_pair(tmp_path: Path) -> None:
+    pixels, hits = record(tmp_path, model=FakeModel(closed_set=False)).label_pixels["chair"]
+    assert hits == pixels > 0
 
 
 def test_depth_is_compared_with_what_was_measured(tmp_path: Path) -> None:
@@ -222,6 +246,20 @@ def test_the_pose_of_free_cameras_is_compared_with_the_truth(tmp_path: Path) -> 
     still = record(tmp_path, model=FakeModel(camera_distance=0.0), **changes).pose
     assert still is not None
     assert still.direction is None, "cameras in one place have no direction"
+
+
+def test_an_exact_pose_has_no_error_and_a_failed_one_none_at_all(tmp_path: Path) -> None:
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_euler("xyz", [5, -20, 3], degrees=True).as_matrix()
+    pose[:3, 3] = [0.3, -0.1, 0.2]
+    changes = {"rectified": False, "baseline_m": None, "first_from_second": pose.tolist()}
+    exact = record(tmp_path, model=Posed(pose=pose), **changes).pose
+    assert exact is not None
+    assert exact.rotation == pytest.approx(0, abs=0.1)
+    assert exact.direction == pytest.approx(0, abs=0.1)
+    failed = record(tmp_path, model=Posed(pose=pose, failed=(1,)), **changes).pose
+    assert failed is not None
+    assert (failed.rotation, failed.direction) == (None, None)
 
 
 def test_a_rectified_pair_has_a_true_pose_unless_it_was_told(tmp_path: Path) -> None:
