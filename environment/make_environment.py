@@ -258,6 +258,22 @@ def _install_packages(prefix: Path | None) -> None:
             unfinished.unlink()  # pip gave up before it wrote anything
         raise
     unfinished.unlink()
+    _install_photographs()
+
+
+def _install_photographs() -> None:
+    """Images that a model is measured on. What cannot be had is told by the command that needs
+    it: nothing else waits for them.
+    """
+    # The package takes no Python 3.12, which its images do not care about.
+    alone = ["--no-deps", "--require-hashes", "--ignore-requires-python"]
+    beside = ["--upgrade", "--target", str(VENV / "photographs")]
+    try:
+        _pip("  photographs for tests    ", *alone, *beside, "-r", str(HERE / "photographs.txt"))
+    except CommandFailed as error:
+        if "No space left" in error.output:
+            raise
+        print("    not to be had, the rest works without them", flush=True)
 
 
 def _install_torch(constrained: list[str]) -> None:

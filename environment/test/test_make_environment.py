@@ -70,7 +70,7 @@ def kinds(commands: list[str]) -> list[str]:
 
 def test_the_second_run_does_nothing(tree: Path, commands: list[str]) -> None:
     assert make_environment.main() == 0
-    assert kinds(commands) == ["venv", "pip", "pip", "pip", "pip", "build"]
+    assert kinds(commands) == ["venv", *["pip"] * 5, "build"]
     commands.clear()
     assert make_environment.main() == 0
     assert commands == []
@@ -81,6 +81,36 @@ def test_what_is_compared_with_cannot_be_imported(tree: Path, commands: list[str
     installing = [command for command in commands if "reference.txt" in command]
     assert len(installing) == 1
     assert f"--no-deps --require-hashes --upgrade --target {tree}/.venv/reference" in installing[0]
+
+
+def test_photographs_lie_beside_the_environment(tree: Path, commands: list[str]) -> None:
+    make_environment.main()
+    (installing,) = [command for command in commands if "photographs.txt" in command]
+    assert "--no-deps --require-hashes --ignore-requires-python" in installing
+    assert f"--target {tree}/.venv/photographs" in installing
+
+
+def test_without_photographs_the_set_up_works(
+    tree: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    noting = make_environment.run
+
+    def fail(title: str, command: Sequence[str], *rest: object, **more: object) -> None:
+        noting(title, command, *rest, **more)
+        if any("photographs.txt" in word for word in command):
+            raise CommandFailed(list(command), output)
+
+    monkeypatch.setattr(make_environment, "run", fail)
+    output = "ERROR: No matching distribution found (from versions: none)"
+    assert make_environment.main() == 0
+    assert "not to be had" in capsys.readouterr().out
+    commands.clear()
+    assert make_environment.main() == 0
+    assert commands == []
+    (tree / "environment" / "core.txt").write_text("numpy==2.5.5\n")
+    output = "OSError: [Errno 28] No space left on device"
+    assert make_environment.main() == 1
+    assert "the disk is full" in capsys.readouterr().err
 
 
 def test_what_changed_is_made_again_and_no_more(tree: Path, commands: list[str]) -> None:
@@ -95,7 +125,7 @@ def test_what_changed_is_made_again_and_no_more(tree: Path, commands: list[str])
     commands.clear()
     (tree / "environment" / "core.txt").write_text("numpy==2.5.5\n")
     make_environment.main()
-    assert kinds(commands) == ["pip", "pip", "pip", "pip", "build"]
+    assert kinds(commands) == [*["pip"] * 5, "build"]
 
 
 def test_a_half_made_environment_is_made_anew(tree: Path, commands: list[str]) -> None:
@@ -104,7 +134,7 @@ def test_a_half_made_environment_is_made_anew(tree: Path, commands: list[str]) -
     (tree / ".venv" / "unfinished").touch()
     (tree / ".venv" / "semsplat.json").unlink()
     make_environment.main()
-    assert kinds(commands) == ["venv", "pip", "pip", "pip", "pip", "build"]
+    assert kinds(commands) == ["venv", *["pip"] * 5, "build"]
     assert not (tree / ".venv" / "unfinished").exists()
 
 
@@ -361,7 +391,8 @@ def test_only_telling_rows_are_shown() -> None:
 
 
 def test_pins_are_exact() -> None:
-    for name in ("core", "arrays", "ros", "build", "dev", "language", "reference", "constraints"):
+    lists = ("core", "arrays", "ros", "build", "dev", "language", "reference", "photographs")
+    for name in (*lists, "constraints"):
         path = Path(make_environment.HERE) / f"{name}.txt"
         for row in path.read_text(encoding="utf-8").splitlines():
             assert row.startswith("#") or "==" in row, f"{path.name}: {row}"

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""`semsplat evaluate`: how good a model is on rooms that it has never seen."""
+"""`semsplat evaluate`: how good a model is on rooms and photographs that it has never seen."""
 
 import json
 import multiprocessing
@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from semsplat_ros.cli.evaluate_photographs import photographs
 from semsplat_ros.cli.json_file import JsonFile, write_json
 
 
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure a model.", no_args_is_help=True)
     group.callback()(lambda: None)
     group.command("rooms")(rooms)
+    group.command("photographs")(photographs)
     group.command("chessboard")(chessboard)
     group.command("calibrate")(calibrate)
     group.command("card")(card)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from semsplat_ros.geometry.views import at_network_pixels
 from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.rooms.ground_truth import VisibleObject, visible_objects
 from semsplat_ros.rooms.layout import Room
@@ -47,13 +48,11 @@ class RoomPair:
 
     def truth_maps(self, crop: Crop) -> tuple[np.ndarray, np.ndarray]:
         """Depth in metres and class of the first view at the pixels of the network image."""
-        rows = crop.top + (np.arange(crop.network_height) + 0.5) / crop.scale_y
-        columns = crop.left + (np.arange(crop.network_width) + 0.5) / crop.scale_x
-        at = np.ix_(rows.astype(int), columns.astype(int))
         frame = self.frames[0]
         # 255 is a crack between two surfaces; instance 0 is a wall in every room.
-        instance = np.where(frame.instance[at] < len(self.class_ids), frame.instance[at], 0)
-        return frame.depth[at], self.class_ids[instance].astype(np.int64)
+        seen = at_network_pixels(frame.instance, crop)
+        instance = np.where(seen < len(self.class_ids), seen, 0)
+        return at_network_pixels(frame.depth, crop), self.class_ids[instance].astype(np.int64)
 
     def hits(self, position: tuple[float, float, float], instance: int) -> tuple[bool, float]:
         """Whether a position in the first camera's frame is right for an instance, and its

@@ -87,6 +87,14 @@ def original_image(
     return out
 
 
+def at_network_pixels(original_map: Shaped[np.ndarray, "hh ww"], crop: Crop) -> np.ndarray:
+    """A map of an original image [hh, ww] at the centres of the network image's pixels
+    [h, w]."""
+    rows = crop.top + (np.arange(crop.network_height) + 0.5) / crop.scale_y
+    columns = crop.left + (np.arange(crop.network_width) + 0.5) / crop.scale_x
+    return original_map[np.ix_(rows.astype(int), columns.astype(int))]
+
+
 def prepare_views(
     original_images: tuple[np.ndarray, ...],
     image_size: tuple[int, int],

@@ -60,14 +60,20 @@ def draw_objects(
 
 def _write_name(image: np.ndarray, instance: ObjectInstance, view: int) -> None:
     roi = instance.rois[view] if view < len(instance.rois) else None
-    if roi is None or roi.width == 0:
-        return
+    if roi is not None and roi.width > 0:
+        write_text(image, object_name(instance), (int(roi.left) + 1, int(roi.top) + 1))
+
+
+def write_text(image: UInt8[np.ndarray, "h w 3"], text: str, at: tuple[int, int]) -> None:
+    """White on a dark plate, into the image; `at` is the plate's left upper corner, moved so
+    that it fits.
+    """
     # OpenCV's fonts have ASCII only; other letters come out as "?".
-    name = object_name(instance).encode("ascii", "replace").decode()
-    (width, above), below = cv2.getTextSize(name, *FONT, 1)
-    left = max(min(int(roi.left) + 1, image.shape[1] - width - 2 * MARGIN), 0)
-    top = max(min(int(roi.top) + 1, image.shape[0] - above - below - 2 * MARGIN), 0)
+    shown = text.encode("ascii", "replace").decode()
+    (width, above), below = cv2.getTextSize(shown, *FONT, 1)
+    left = max(min(at[0], image.shape[1] - width - 2 * MARGIN), 0)
+    top = max(min(at[1], image.shape[0] - above - below - 2 * MARGIN), 0)
     plate = image[top : top + above + below + 2 * MARGIN, left : left + width + 2 * MARGIN]
     plate //= 4  # dark: letters are legible on any object
-    at = (left + MARGIN, top + MARGIN + above)
-    cv2.putText(image, name, at, *FONT, (255, 255, 255), 1, cv2.LINE_AA)
+    origin = (left + MARGIN, top + MARGIN + above)
+    cv2.putText(image, shown, origin, *FONT, (255, 255, 255), 1, cv2.LINE_AA)
