@@ -133,7 +133,7 @@ class Rig:
         """Publish good calibrations and wait until the node has them."""
         for side, publisher in self.infos.items():
             publisher.publish(camera_info(side == "right", width, height, baseline))
-        reader = self.node.pipeline.rig_reader
+        reader = self.node.pipeline.camera_reader
         wanted = (height, width)
 
         def known() -> bool:

@@ -19,7 +19,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.common.callback_guard import CallbackGuard
 from semsplat_ros.nodes.common.log_forwarding import Throttle
-from semsplat_ros.nodes.inputs.camera_rig import RigReader
+from semsplat_ros.nodes.inputs.camera_priors import CameraPriorReader
 from semsplat_ros.nodes.inputs.stream_counters import Drop, DropReason, StreamCounters
 from semsplat_ros.nodes.inputs.synchronization import PairSynchronizer
 
@@ -87,7 +87,7 @@ class Inputs:
                 f"left and right image are both {self.image_topics['left']}; remap one of them",
             )
 
-    def open(self, pairs: PairSynchronizer, rig: RigReader) -> None:
+    def open(self, pairs: PairSynchronizer, rig: CameraPriorReader) -> None:
         """Subscribe; images go to `pairs`, calibrations to `rig`."""
         self._incompatible.clear()
         self._opened = time.monotonic()

@@ -37,7 +37,7 @@ from semsplat_ros.nodes.outputs.pair_messages import PairMessages
 from semsplat_ros.nodes.outputs.point_cloud import instance_cloud
 from semsplat_ros.nodes.outputs.scene_arrays import SceneArrays
 from semsplat_ros.nodes.outputs.snapshot import Snapshot
-from semsplat_ros.nodes.outputs.target_frame import Placement, not_metric, place
+from semsplat_ros.nodes.outputs.target_frame import Placement, not_metric
 from semsplat_ros.nodes.parameters.settings import Settings
 
 MIN_MARKER_LIFETIME = 1.0
@@ -102,7 +102,7 @@ class Outputs:
     Args:
         node: to publish through; its parameters override each topic's QoS (``qos_overrides.*``).
         times: where the time of filling and publishing is noted.
-        transforms: TF, for target_frame and publish_relative_tf.
+        transforms: TF, for publish_relative_tf.
     """
 
     def __init__(self, node: Node, times: StageTimes, transforms: Transforms) -> None:
@@ -133,16 +133,18 @@ class Outputs:
             for name, publisher in self._publishers.items()
         }
 
-    def publish_pair(self, snapshot: Snapshot, left_rgb: np.ndarray, settings: Settings) -> None:
+    def publish_pair(
+        self, snapshot: Snapshot, left_rgb: np.ndarray, settings: Settings, placement: Placement
+    ) -> None:
         """Publish everything that somebody receives of one pair.
 
         Args:
             snapshot: the processed pair.
             left_rgb: the original left image, uint8 [H, W, 3].
             settings: which outputs are on, opacity and number of points.
+            placement: the frame for its objects.
         """
         self._note_period(snapshot.made)
-        placement = self.place(snapshot, settings)
         pair = PairMessages(snapshot, left_rgb, settings, placement, self._lifetime())
         self._notice(pair)
         self._publish_all(pair.makers())
@@ -150,11 +152,6 @@ class Outputs:
             self._transforms.send(
                 scene_messages.relative_transform(snapshot.perception, snapshot.header)
             )
-
-    def place(self, snapshot: Snapshot, settings: Settings) -> Placement:
-        """The frame for the objects of a scene, as TF is now."""
-        is_metric = snapshot.perception.scene.scale.is_metric
-        return place(self._transforms, snapshot.header, is_metric, settings)
 
     def publish_labels(self, labels: tuple[str, ...], version: int, stamp_ns: int) -> None:
         """Publish the labels in force; latched."""

@@ -20,7 +20,7 @@ from semsplat_ros.nodes.common.log_forwarding import forward_logs, stop_forwardi
 from semsplat_ros.nodes.common.process import EXIT_DEVICE_LOST, leave, run
 from semsplat_ros.nodes.common.stage_times import StageTimes
 from semsplat_ros.nodes.common.transforms import Transforms
-from semsplat_ros.nodes.inputs.camera_rig import RigReader
+from semsplat_ros.nodes.inputs.camera_priors import CameraPriorReader
 from semsplat_ros.nodes.inputs.subscriptions import SIDES, Inputs
 from semsplat_ros.nodes.inputs.synchronization import PairSynchronizer
 from semsplat_ros.nodes.outputs.publishers import Outputs
@@ -66,7 +66,9 @@ class PerceptionNode(SafeLifecycleNode):
         self.times = StageTimes()
         self.transforms = Transforms(self)
         self.outputs = Outputs(self, self.times, self.transforms)
-        self.pipeline = Pipeline(self.outputs, self.times, self.settings, self.now_ns)
+        self.pipeline = Pipeline(
+            self.outputs, self.times, self.transforms, self.settings, self.now_ns
+        )
         self.worker = Worker(self.pipeline.process)
         self.control = Control(self)
         self.services_offered = Services(self.control, self.pipeline, self.outputs)
@@ -124,7 +126,7 @@ class PerceptionNode(SafeLifecycleNode):
             self.now_ns if settings.input.allow_zero_stamp else None,
             settings.input.min_baseline_time if settings.input.mode == TEMPORAL_MODE else None,
         )
-        self.pipeline.rig_reader = RigReader(
+        self.pipeline.camera_reader = CameraPriorReader(
             self.inputs.image_topics, self.transforms, self.inputs.calibration_senders
         )
         self.pipeline.forget()
@@ -133,7 +135,7 @@ class PerceptionNode(SafeLifecycleNode):
         self.outputs.notices.clear()
         self.control.paused, self._applied = False, None
         self._apply_live_settings()
-        self.inputs.open(self.pairs, self.pipeline.rig_reader)
+        self.inputs.open(self.pairs, self.pipeline.camera_reader)
         self.worker.start_pairs(self.pairs, self.control.permits())
 
     def deactivate(self) -> bool:

@@ -14,6 +14,7 @@ from semsplat_ros.nodes.outputs.target_frame import Placement
 from semsplat_ros.nodes.parameters.settings import Settings
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import Perception
+from test.support.camera_priors import stereo_rig
 from test.support.fake_model import FakeModel, block_image
 from test.support.perception_rig import ROOM
 
@@ -25,7 +26,7 @@ DEPTH = {"depth/image", "depth/camera_info"}
 def perception() -> Perception:
     perceiver = Perceiver(FakeModel())
     room = block_image(ROOM)
-    views = perceiver.prepare(room, room, baseline=0.1, frame="left_optical")
+    views = perceiver.prepare((room, room), stereo_rig(None, 0.1, frame="left_optical"))
     return perceiver.perceive(views, perceiver.make_vocabulary(["chair", "table"], 1))
 
 

@@ -34,7 +34,8 @@ from semsplat_ros.nodes.outputs.point_cloud import POINT, shown, to_cloud, to_ga
 from semsplat_ros.nodes.outputs.scene_arrays import SceneArrays
 from semsplat_ros.objects.colours import label_colour
 from semsplat_ros.perceiver import Perceiver
-from semsplat_ros.scene import Match, ObjectInstance, Roi
+from semsplat_ros.scene import CameraPrior, Match, ObjectInstance, Roi
+from test.support.camera_priors import stereo_rig
 from test.support.fake_model import FakeModel, block_image
 
 STAMP = 1_700_000_000_123_456_789
@@ -65,9 +66,9 @@ def comparable(message, kind: str = ""):
 def perception():
     perceiver = Perceiver(FakeModel())
     room = block_image(ROOM)
-    views = perceiver.prepare(
-        room, room, stamps_ns=(STAMP, STAMP + 5_000_000), frame="left_optical", baseline=0.1
-    )
+    stamps = STAMP, STAMP + 5_000_000
+    prior = stereo_rig(None, 0.1, stamps_ns=stamps, frame="left_optical")
+    views = perceiver.prepare((room, room), prior)
     return perceiver.perceive(views, perceiver.make_vocabulary(["chair", "table", "wall"], 4))
 
 
@@ -75,7 +76,8 @@ def perception():
 def nothing():
     perceiver = Perceiver(FakeModel(empty=True))
     room = block_image(ROOM)
-    views = perceiver.prepare(room, room, stamps_ns=(STAMP, STAMP), frame="left_optical")
+    prior = CameraPrior(stamps_ns=(STAMP, STAMP), frame="left_optical")
+    views = perceiver.prepare((room, room), prior)
     return perceiver.perceive(views, perceiver.make_vocabulary(["chair"], 1))
 
 
@@ -356,7 +358,7 @@ def test_mask_is_zero_where_no_gaussian_is_and_for_numbers_that_do_not_fit(perce
 def test_mask_is_zero_outside_the_network_crop():
     perceiver = Perceiver(FakeModel())
     wide = block_image({"red": (0, 0, 300, 100)}, height=100, width=300)
-    perception = perceiver.perceive(perceiver.prepare(wide, wide))
+    perception = perceiver.perceive(perceiver.prepare((wide, wide)))
     arrays = SceneArrays(perception)
     crop = perception.scene.crops[0]
     mask, depth = arrays.instance_mask(0), arrays.depth_image()

@@ -163,7 +163,7 @@ def test_raw_images_of_a_bent_lens_are_a_warning(ros_graph):
         info = camera_info(side == "right")
         info.d = [-0.3, 0.1, 0.0, 0.0, 0.0]
         rig.infos[side].publish(info)
-    reader = rig.node.pipeline.rig_reader
+    reader = rig.node.pipeline.camera_reader
     assert wait_until(lambda: reader.newest("left") and reader.newest("right"))
     rig.good_pair_works()
     inputs = wait_until(
@@ -245,14 +245,14 @@ def test_nonsense_calibration_is_ignored_with_a_reason(ros_graph):
     rig = Rig(ros_graph).wait_active()
     rig.send_infos(baseline=60.0)
     rig.good_pair_works()
-    assert "refused" in rig.node.pipeline.rig_reader.notes["baseline"]
+    assert "refused" in rig.node.pipeline.camera_reader.notes["baseline"]
     for side in ("left", "right"):
         info = camera_info(side == "right")
         info.k = [math.nan] * 9
         info.p = [-1.0] * 12
         rig.infos[side].publish(info)
         assert wait_until(
-            lambda side=side: math.isnan(rig.node.pipeline.rig_reader.newest(side).k[0])
+            lambda side=side: math.isnan(rig.node.pipeline.camera_reader.newest(side).k[0])
         )
     rig.good_pair_works()
     newest = rig.received["instances"][-1].info

@@ -25,7 +25,7 @@ from semsplat_ros.nodes.inputs.camera_info import (
     same_calibration,
 )
 from semsplat_ros.nodes.parameters.settings import InputSettings, Settings
-from semsplat_ros.scene import ScaleStatus
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ScaleStatus
 
 _logger = logging.getLogger(__name__)
 MAX_MODES = 8
@@ -37,30 +37,16 @@ RECTIFY = "run image_proc and take its image_rect topics"
 
 
 @dataclass(frozen=True)
-class Rig:
-    """Intrinsics and distance of the two cameras."""
-
-    intrinsics: tuple[Float[Tensor, "3 3"] | None, Float[Tensor, "3 3"] | None]
-    """Pixels of the images as received, None where unknown."""
-    baseline: float | None
-    """Metres between the cameras, None if unknown."""
-    rectified: bool
-    """True if the pair is rectified, with the second camera at +x."""
-    status: ScaleStatus
-    """Where the baseline came from: BASELINE, TF, or UNKNOWN without one."""
-
-
-@dataclass(frozen=True)
 class _Answered:
     """A question that was asked before."""
 
     asked: tuple
     infos: dict[str, CameraInfo]
     """Kept so that no other message gets their identity."""
-    rig: Rig
+    prior: CameraPrior
 
 
-class RigReader:
+class CameraPriorReader:
     """Keeps the CameraInfo of each camera and reads it against the images.
 
     :meth:`store` is called by subscriptions, :meth:`read` by the worker.
@@ -120,7 +106,7 @@ class RigReader:
         shapes: tuple[tuple[int, int], tuple[int, int]],
         frames: tuple[str, str],
         settings: Settings,
-    ) -> Rig:
+    ) -> CameraPrior:
         """What is known about the cameras of a pair.
 
         Cameras send the same CameraInfo with every image: it is read when it changes.
@@ -146,12 +132,13 @@ class RigReader:
         which = {side: id(info) for side, info in infos.items()}
         asked = (which, shapes, frames, settings)
         if self._last is not None and self._last.asked == asked:
-            return self._last.rig
+            return self._last.prior
         self._last = None
-        rig = self._read(infos, shapes, frames, settings)
-        if rig.status is ScaleStatus.BASELINE:  # the others depend on TF, which changes by itself
-            self._last = _Answered(asked, infos, rig)
-        return rig
+        prior = self._read(infos, shapes, frames, settings)
+        # A baseline of TF, or none, depends on TF, which changes by itself.
+        if prior.baseline is not None and prior.baseline_status is ScaleStatus.BASELINE:
+            self._last = _Answered(asked, infos, prior)
+        return prior
 
     def _read(
         self,
@@ -159,7 +146,7 @@ class RigReader:
         shapes: tuple[tuple[int, int], tuple[int, int]],
         frames: tuple[str, str],
         settings: Settings,
-    ) -> Rig:
+    ) -> CameraPrior:
         warnings: list[str] = []
         matrices = [
             self._intrinsics(side, infos.get(side), shape, settings.input, warnings)
@@ -167,8 +154,14 @@ class RigReader:
         ]
         baseline, rectified, status = self._baseline(infos, frames, settings, warnings)
         self.warning = "; ".join(warnings)
-        left, right = matrices * 2 if len(matrices) == 1 else matrices
-        return Rig((left, right), baseline, rectified and shapes[0] == shapes[1], status)
+        return CameraPrior(
+            intrinsics=tuple(matrices * 2 if len(matrices) == 1 else matrices),
+            intrinsics_source=IntrinsicsSource.CAMERA_INFO,
+            baseline=baseline,
+            baseline_status=status,
+            rectified=rectified and shapes[0] == shapes[1],
+            frame=frames[0],
+        )
 
     def _wait_for_first(self) -> None:
         """Once: until there is CameraInfo of every camera that publishes it."""
@@ -234,7 +227,7 @@ class RigReader:
         if len(self.sides) == 1:
             ignored = "; scale.baseline has no effect" if given > 0 else ""
             self._say("baseline", f"unknown: one camera that moves{ignored}")
-            return None, False, ScaleStatus.UNKNOWN
+            return None, False, ScaleStatus.BASELINE
         named = tuple(self._is_rectified(side, settings.input) for side in self.sides)
         reading = RigReading(None, None, "no CameraInfo of both cameras")
         if len(infos) == 2:
@@ -254,7 +247,7 @@ class RigReader:
             self._say("baseline", f"{distance:.4g} m from TF between {frames[0]} and {frames[1]}")
             return distance, False, ScaleStatus.TF
         self._say("baseline", f"unknown: {reading.reason}", concern=bool(reading.warning))
-        return None, False, ScaleStatus.UNKNOWN
+        return None, False, ScaleStatus.BASELINE
 
     def _say_given(
         self,
