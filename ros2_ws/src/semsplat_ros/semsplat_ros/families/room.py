@@ -23,6 +23,7 @@ from semsplat_ros.families.fields.coarse_field import CoarseField
 from semsplat_ros.geometry.depth_fusion import fuse_log_depth
 from semsplat_ros.geometry.match_pose import pose_from_matches
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject
+from semsplat_ros.geometry.spherical_harmonics import dc_from_colour
 from semsplat_ros.geometry.stereo import inverse_depth_cue
 from semsplat_ros.networks.compact import (
     STRIDE,
@@ -43,8 +44,6 @@ from semsplat_ros.scene import (
 )
 
 STEREO_FACTOR = 2
-SH_DC = 0.28209479177387814
-"""First spherical harmonic, 1 / (2 sqrt(pi))."""
 FOOTPRINT = 0.6
 """Standard deviation of a Gaussian in pixels: neighbours close the surface, nothing is blurred."""
 ERROR_SCALE = 0.2
@@ -285,7 +284,7 @@ def _gaussians(
         scales=footprint.reshape(-1, 1).expand(-1, 3).contiguous(),
         quats_wxyz=means.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(2 * count, 1),
         opacities=(0.95 / (1.0 + (error / ERROR_SCALE) ** 2)).flatten(),
-        sh=((images - 0.5) / SH_DC).permute(0, 2, 3, 1).reshape(2 * count, 1, 3),
+        sh=dc_from_colour(images.permute(0, 2, 3, 1)).reshape(2 * count, 1, 3),
         view=torch.arange(2, device=means.device).repeat_interleave(count),
         pixel=torch.arange(count, device=means.device).repeat(2),
         importances=torch.cat([torch.ones_like(redundancy), 1.0 - redundancy]),
