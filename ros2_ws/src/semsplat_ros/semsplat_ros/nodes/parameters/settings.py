@@ -17,6 +17,7 @@ from semsplat_ros.nodes.parameters.parameter_spec import ParameterSpec, Value
 from semsplat_ros.objects.clustering import ClusterSettings
 from semsplat_ros.objects.instances import SegmentationSettings
 from semsplat_ros.perceiver import MAX_LABELS
+from semsplat_ros.scene import ViewLayout
 
 CAPTURE_MODE = "on_demand"
 TEMPORAL_MODE = "temporal"
@@ -104,6 +105,12 @@ class ModelSettings:
         "on the CPU; half of them, at most 4, for shipped models and beside a GPU.",
         low=0,
         high=256,
+    )
+    view_layout: str = _parameter(
+        "separate",
+        "How SpatialSplat and NoPoSplat read more than two views: separate as NoPoSplat's code, "
+        "joined as SpatialSplat's supplement.",
+        choices=tuple(ViewLayout),
     )
     warmup: bool = _parameter(True, "Run the model once while configuring.")
 
