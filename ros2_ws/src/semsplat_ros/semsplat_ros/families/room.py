@@ -30,6 +30,7 @@ from semsplat_ros.families.weights.checkpoints import load_new
 from semsplat_ros.geometry.depth_fusion import fuse_log_depth
 from semsplat_ros.geometry.match_pose import pose_from_matches
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject
+from semsplat_ros.geometry.spherical_harmonics import dc_from_colour
 from semsplat_ros.geometry.stereo import inverse_depth_cue
 from semsplat_ros.networks.compact import (
     STRIDE,
@@ -52,8 +53,6 @@ from semsplat_ros.scene import (
 BANK = "class_embeddings"
 """Name of the class embeddings in a weights file."""
 STEREO_FACTOR = 2
-SH_DC = 0.28209479177387814
-"""First spherical harmonic, 1 / (2 sqrt(pi))."""
 FOOTPRINT = 0.6
 """Standard deviation of a Gaussian in pixels: neighbours close the surface, nothing is blurred."""
 ERROR_SCALE = 0.2
@@ -323,7 +322,7 @@ def _gaussians(
         scales=footprint.reshape(-1, 1).expand(-1, 3).contiguous(),
         quats_wxyz=together.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(views * count, 1),
         opacities=(0.95 / (1.0 + (error / ERROR_SCALE) ** 2)).flatten(),
-        sh=((images - 0.5) / SH_DC).permute(0, 2, 3, 1).reshape(views * count, 1, 3),
+        sh=dc_from_colour(images.permute(0, 2, 3, 1)).reshape(views * count, 1, 3),
         view=torch.arange(views, device=together.device).repeat_interleave(count),
         pixel=torch.arange(count, device=together.device).repeat(views),
         importances=1.0 - _redundancy(means, merged, intrinsics),
