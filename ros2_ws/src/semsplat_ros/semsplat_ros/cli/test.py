@@ -27,6 +27,10 @@ def test(
     checks: Annotated[
         bool, typer.Option(help="Also ruff, import rules and types, not only pytest.")
     ] = True,
+    golden: Annotated[
+        bool,
+        typer.Option("--golden", help="Also compare upstream networks at their official size."),
+    ] = False,
 ) -> None:
     """Run all checks and tests. Further arguments go to pytest (then nothing else runs)."""
     root = repository()
@@ -34,7 +38,8 @@ def test(
     if checks and not context.args:
         failed = [name for name, command in CHECKS.items() if not _passes(name, command, root)]
     typer.echo("pytest")
-    pytest = [sys.executable, "-m", "pytest", *context.args]
+    choice = [] if golden or context.args else ["-m", "not golden"]
+    pytest = [sys.executable, "-m", "pytest", *choice, *context.args]
     code = subprocess.run(pytest, cwd=root, env=test_environment(), check=False).returncode
     if failed:
         typer.echo(f"not passed: {', '.join(failed)} (what they say is above)", err=True)

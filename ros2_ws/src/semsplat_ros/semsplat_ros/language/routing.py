@@ -25,8 +25,6 @@ GATE_TEMPERATURE = 20.0
 GATE = (0.4, 0.7)
 """Mass of the classes below which a text means none of them, and above which it surely means
 one."""
-NOTHING_COSINE = 0.4
-"""A text that is less similar than this to everything means nothing known."""
 
 
 class ClassRouter:
@@ -70,9 +68,8 @@ class ClassRouter:
         query = self._encoder.encode([text])[0]
         cosine = names @ query
         best = torch.full((len(self._names),), -1.0).scatter_reduce(0, owner, cosine, "amax")
-        nothing = torch.cat([others @ query, torch.tensor([NOTHING_COSINE])])
         classes = torch.logsumexp(GATE_TEMPERATURE * best, 0)
-        rest = torch.logsumexp(GATE_TEMPERATURE * nothing, 0)
+        rest = torch.logsumexp(GATE_TEMPERATURE * (others @ query), 0)
         mass = torch.sigmoid(classes - rest)
         low, high = GATE
         gate = ((mass - low) / (high - low)).clamp(0.0, 1.0)

@@ -7,7 +7,7 @@ has a
 frame of its own: its position, turned by yaw about z; furniture faces its +y.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import cos, sin
 
 import numpy as np
@@ -156,6 +156,30 @@ class Builder:
         self.instances.append(Instance(CLASS_ID[name], np.array(position, float), float(yaw)))
         self.current = len(self.instances) - 1
         return self.current
+
+    def bring_inside(self, half_width: float, half_depth: float, tolerance: float) -> None:
+        """Move the current instance back between the walls, if it reaches into one by more than
+        the tolerance.
+
+        Args:
+            half_width: from the room's middle to the walls at -x and +x, metres.
+            half_depth: the same along y.
+            tolerance: metres.
+        """
+        mine = [i for i, part in enumerate(self.primitives) if part.instance == self.current]
+        centres = np.stack([self.primitives[i].position for i in mine])
+        extents = np.stack([self.primitives[i].extent(np.eye(3)) for i in mine])
+        low, high = (centres - extents).min(0)[:2], (centres + extents).max(0)[:2]
+        half = np.array([half_width, half_depth])
+        below, above = np.maximum(-half - low, 0.0), np.maximum(high - half, 0.0)
+        if max(below.max(), above.max()) <= tolerance:
+            return
+        move = np.array([*(below - above), 0.0])
+        owner = self.instances[self.current]
+        self.instances[self.current] = replace(owner, position=owner.position + move)
+        for i in mine:
+            part = self.primitives[i]
+            self.primitives[i] = replace(part, position=part.position + move)
 
     def to_world(self, x: float, y: float, z: float) -> np.ndarray:
         """World position [3] of a point of the current instance."""

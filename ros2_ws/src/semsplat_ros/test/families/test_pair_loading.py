@@ -59,7 +59,7 @@ def test_the_file_of_another_system_is_refused(tmp_path):
 
 def test_a_file_of_nothing_known_is_refused(tmp_path):
     torch.save({"fc.weight": torch.zeros(2, 3)}, tmp_path / "file.pth")
-    with pytest.raises(SemsplatError, match="no system that is known here and not dust3r"):
+    with pytest.raises(SemsplatError, match="no model that is known here and not dust3r"):
         load_dust3r(tmp_path / "file.pth", CPU, torch.float32)
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families import registry
 from semsplat_ros.families.base import LanguageKind, LanguageProfile
-from semsplat_ros.families.room import STEREO_FACTOR, RoomModel
+from semsplat_ros.families.room import STEREO_FACTOR, RoomModel, _shown_by
 from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
 from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ModelInfo, ScaleStatus, Views
@@ -135,6 +135,15 @@ def test_the_same_pair_gives_the_same_scene() -> None:
     room, given = model(), views(intrinsics=INTRINSICS, baseline=0.2)
     first, second = room.predict(given), room.predict(given)
     assert torch.equal(first.gaussians.means, second.gaussians.means)
+
+
+def test_what_only_the_second_view_shows_is_not_redundant() -> None:
+    depth, k = torch.full((4, 6), 2.0), torch.tensor([[6.0, 0, 3], [0, 6, 2], [0, 0, 1]])
+    inside, outside = [0.0, 0.0, 2.0], [3.0, 0.0, 2.0]
+    behind = [0.0, 0.0, -2.0]
+    shown = _shown_by(torch.tensor([inside, outside, behind]), depth, k)
+    assert float(shown[0]) > 0.9
+    assert shown[1:].tolist() == [0.0, 0.0]
 
 
 def test_three_views_are_pairs_over_the_first_one() -> None:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsplat_ros.families.base import LanguageKind, LanguageProfile
+from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfile
 from semsplat_ros.language.relevancy import Relevancy
 from semsplat_ros.objects.queries import pool_scores, rank
 from semsplat_ros.perceiver import Perceiver
@@ -103,3 +103,12 @@ def test_a_clear_low_response_beside_a_strong_one_is_taken_after_it(two_objects)
 def test_without_a_clear_response_nothing_changes(two_objects, levels):
     assert asked(two_objects, levels) == asked(two_objects, levels, adaptive=False)
     assert not asked(two_objects, levels).found
+
+
+def test_where_calibrated_scores_are_equal_the_stronger_response_wins(two_objects):
+    relevancy = Responses(two_objects, (0.8, 0.9), LanguageKind.CLOSED_SET)
+    saturated = Calibration((0.0, 0.5), (0.0, 1.0))
+    relevancy.profile = LanguageProfile(LanguageKind.CLOSED_SET, calibration=saturated)
+    answer = rank(two_objects, relevancy, "chair", "chair", 5, 0.25, False)
+    assert [match.score for match in answer.matches] == [1.0, 1.0]
+    assert [match.instance.id for match in answer.matches] == [2, 1], "the first is the larger one"

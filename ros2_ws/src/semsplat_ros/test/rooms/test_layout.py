@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
@@ -65,6 +65,8 @@ def test_every_class_turns_up():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2_000_000))
+@example(1180851)  # a television on a cabinet once reached 0.35 m into the wall behind it
+@example(1000430)
 def test_what_is_in_a_room_is_inside_and_stands_on_something(seed):
     room = Room(seed)
     assert len(room.instances) <= MAX_INSTANCES
@@ -149,3 +151,13 @@ def test_boxes_agree_between_frames():
     np.testing.assert_allclose(
         room.boxes_in_frame(shift)[:, :3], world[:, :3] + [1, 2, 3], atol=1e-5
     )
+
+
+@pytest.mark.parametrize("seed", [1180851, 1000430, 74, 129, 176, 262])
+def test_a_television_on_a_cabinet_does_not_reach_into_the_wall_behind_it(seed):
+    room = Room(seed)
+    boxes = room.boxes_in_frame(np.eye(4))
+    half = np.array([room.width, room.depth]) / 2
+    sets = [i for i, x in enumerate(room.instances) if x.name == "tv"]
+    reach = (np.abs(boxes[sets, :2]) + boxes[sets, 3:5] / 2 - half).max()
+    assert reach <= 0.1 + 1e-5

@@ -149,3 +149,16 @@ def test_several_processes_on_a_gpu_are_refused(
     with pytest.raises(SemsplatError, match="--processes 1 or --device cpu"):
         make(tmp_path, 1, device="cuda")
     assert trainer._device("auto").type == "cpu"
+
+
+@pytest.mark.parametrize("broken", [float("inf"), float("nan")])
+def test_a_step_whose_gradient_is_no_number_changes_no_weight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: float
+) -> None:
+    trainer = make(tmp_path, 1)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    total = trainer.loss.total
+    monkeypatch.setattr(trainer.loss, "total", lambda terms: total(terms) * broken)
+    assert trainer.train().step == 1, "it is counted, and the run goes on"
+    for name, value in trainer.network.state_dict().items():
+        assert torch.equal(value, before[name]), name

@@ -30,6 +30,7 @@ from semsplat_ros.families.registry import load_model
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.rooms.robot import StereoRig
 from semsplat_ros.rooms.simulation import RobotInRoom
+from semsplat_ros.scene import CameraPrior
 
 WARM_UP = 3
 MODEL_STAGES = ("prepare", "predict", "label", "segment")

@@ -58,8 +58,11 @@ def two_objects(**options) -> DualFieldSemantics:
 
 
 def test_it_is_a_semantic_field():
-    field: SemanticField = random_field()
-    assert field.dimension == 6
+    field = random_field()
+    assert isinstance(field, SemanticField)
+    assert field.dimension == field.features().shape[1] == 6
+    assert field.similarity(torch.eye(6)).shape == (len(field.means), 6)
+    torch.testing.assert_close(field.features().norm(dim=1), torch.ones(len(field.means)))
 
 
 def test_instances_decide_between_neighbours_and_distance_between_likes():

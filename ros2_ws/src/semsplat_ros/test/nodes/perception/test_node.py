@@ -254,6 +254,24 @@ def test_reset_forgets_and_pause_pauses(ros_graph):
     rig.good_pair_works()
 
 
+def test_a_pair_that_is_in_work_while_the_scene_is_reset_comes_to_nothing(ros_graph):
+    rig = Rig(ros_graph).wait_active()
+    rig.good_pair_works()
+    rig.model.latency_s = 0.5
+    calls, handled = rig.model.calls, rig.node.pipeline.handled
+    published = rig.node.outputs.counts["instances"]
+    header = rig.send()
+    assert wait_until(lambda: rig.model.calls > calls), "the model has it"
+    assert rig.call(Trigger, "reset", Trigger.Request()).success
+    assert wait_until(lambda: rig.node.pipeline.handled > handled)
+    assert rig.node.pipeline.current is None
+    assert rig.node.outputs.counts["instances"] == published
+    assert rig.of_stamp("instances", header, timeout=0.2) is None
+    assert rig.query("chair").error.code == ErrorCode.NO_SCENE_YET
+    rig.model.latency_s = 0.0
+    rig.good_pair_works()
+
+
 def test_reset_takes_back_what_late_readers_would_get(ros_graph):
     tf2_ros = pytest.importorskip("tf2_ros")
     from geometry_msgs.msg import TransformStamped

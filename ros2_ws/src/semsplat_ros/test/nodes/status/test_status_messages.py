@@ -121,6 +121,15 @@ def test_running_numbers_are_not_a_change():
     assert significant(first) == significant(later) != significant(other)
 
 
+def test_another_error_code_is_worth_a_status_at_once():
+    one, other = (
+        status(lifecycle="active", concerns=(WAITING,), last_error=SemsplatError(code, "refused"))
+        for code in (ErrorCode.INTERNAL, ErrorCode.OUT_OF_MEMORY)
+    )
+    assert one.message == other.message, "what is said first is something else"
+    assert significant(one) != significant(other)
+
+
 def test_text_that_dds_cannot_carry_is_cleaned():
     message = status(lifecycle="active", concerns=(Concern("bad \0 name \ud800"),))
     assert message.message.startswith("bad ")
