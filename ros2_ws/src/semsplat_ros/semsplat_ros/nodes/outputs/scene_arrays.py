@@ -84,10 +84,10 @@ class SceneArrays:
 
     def label_mask(self, view: int) -> np.ndarray:
         """[H, W] uint16 in the original image: label id, 0 = unlabelled."""
-        return self._original(self.network_images(self.label_ids), view)
+        return self._original(self._label_images, view)
 
     def depth_image(self) -> np.ndarray:
-        """[H, W] float32 in the original left image: depth along z, NaN = no measurement
+        """[H, W] float32 in the first original image: depth along z, NaN = no measurement
         (REP-117)."""
         nan = float("nan")
         return self._original(self.network_images(self.means[:, 2], nan), 0, nan)
@@ -102,6 +102,11 @@ class SceneArrays:
         ids = self.instance_ids.astype(np.uint16)
         ids[self.instance_ids > MAX_ID] = 0
         return self.network_images(ids)
+
+    @cached_property
+    def _label_images(self) -> np.ndarray:
+        """[v, h, w] uint16."""
+        return self.network_images(self.label_ids)
 
     @cached_property
     def _places(self) -> np.ndarray:
