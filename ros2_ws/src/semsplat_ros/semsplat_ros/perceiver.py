@@ -3,13 +3,13 @@
 """The one entry: images in, a scene with its objects out, and answers to words.
 
 >>> perceiver = load_perceiver()  # doctest: +SKIP
->>> perception = perceiver.perceive(perceiver.prepare(left_rgb, right_rgb, baseline=0.12))
+>>> perception = perceiver.perceive(perceiver.prepare([left_rgb, right_rgb]))
 >>> answer = perceiver.query(perception, "find the chair")
 >>> print(answer.found, [(m.score, m.instance.box_center) for m in answer.matches])
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
@@ -19,17 +19,16 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import SceneModel, TextEncoder
+from semsplat_ros.geometry.metric_scale import in_known_metres
 from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.language.commands import parse_concept
 from semsplat_ros.language.relevancy import Relevancy
 from semsplat_ros.objects.instances import SegmentationSettings, segment
-from semsplat_ros.objects.known_baseline import with_known_baseline
 from semsplat_ros.objects.queries import rank
 from semsplat_ros.scene import (
-    IntrinsicsSource,
+    CameraPrior,
     Perception,
     QueryResult,
-    ScaleStatus,
     SemanticField,
     SemanticScene,
     Views,
@@ -71,35 +70,12 @@ class Perceiver:
         """The classes of a model that was trained on a list of them; None for all other models."""
         return self._default_vocabulary
 
-    def prepare(
-        self,
-        left_rgb: ndarray,
-        right_rgb: ndarray,
-        *,
-        intrinsics: tuple[Tensor | ndarray | None, Tensor | ndarray | None] = (None, None),
-        intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER,
-        baseline: float | None = None,
-        stamps_ns: tuple[int, ...] = (),
-        frame: str = "",
-    ) -> Views:
-        """Crop and resize a pair of RGB uint8 images to what the model takes.
+    def prepare(self, images: Sequence[ndarray], prior: CameraPrior = CameraPrior()) -> Views:
+        """Crop and resize the RGB uint8 images of one moment to what the model takes.
 
         See :func:`semsplat_ros.geometry.views.prepare_views` for the arguments and errors.
         """
-        info = self.model.info
-        return prepare_views(
-            (left_rgb, right_rgb),
-            info.image_size,
-            stereo_factor=info.stereo_factor,
-            resampling=info.resampling,
-            keep_shape=info.keep_shape,
-            max_width=info.max_width,
-            intrinsics=intrinsics,
-            intrinsics_source=intrinsics_source,
-            baseline=baseline,
-            stamps_ns=stamps_ns,
-            frame=frame,
-        )
+        return prepare_views(images, self.model.info, prior)
 
     def perceive(
         self,
@@ -107,7 +83,7 @@ class Perceiver:
         vocabulary: Vocabulary | None = None,
         settings: SegmentationSettings | None = None,
     ) -> Perception:
-        """Predict the scene of a pair of views and find the objects in it.
+        """Predict the scene that some views show and find the objects in it.
 
         Args:
             views: from :meth:`prepare`.
@@ -120,7 +96,10 @@ class Perceiver:
         """
         vocabulary = vocabulary or self._default_vocabulary
         watch = _StopWatch()
-        scene = _finite(self.model.predict(views))
+        scene = in_known_metres(_finite(self.model.predict(views)), views.prior)
+        if views.prior.world_from_first is not None:
+            pose = torch.as_tensor(views.prior.world_from_first).detach().cpu().double()
+            scene = replace(scene, world_from_first=pose, world_frame=views.prior.world_frame)
         watch.lap("predict")
         probabilities = None
         if self._relevancy and scene.semantics is not None and vocabulary is not None:
@@ -130,7 +109,7 @@ class Perceiver:
             scene, probabilities, vocabulary, settings or SegmentationSettings()
         )
         watch.lap("segment")
-        perception = Perception(
+        return Perception(
             scene=scene,
             instances=segmentation.instances,
             instance_ids=segmentation.instance_ids,
@@ -139,10 +118,6 @@ class Perceiver:
             vocabulary=vocabulary if probabilities is not None else None,
             stages_ms=watch.stages_ms,
         )
-        baseline = views.rectified_baseline
-        if baseline is None or scene.scale.status >= ScaleStatus.BASELINE:
-            return perception
-        return with_known_baseline(perception, baseline, ScaleStatus.BASELINE)
 
     def make_vocabulary(self, labels: Iterable[str], version: int) -> Vocabulary:
         """A vocabulary of `labels` in the given order; "unlabelled" is put before them.

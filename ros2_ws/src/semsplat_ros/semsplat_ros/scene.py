@@ -9,9 +9,10 @@ n Gaussians, v views, h x w pixels of the network image, d semantic dimensions, 
 """
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
@@ -102,6 +103,84 @@ class Crop:
         return affine @ intrinsics
 
 
+class Resampling(StrEnum):
+    """How pixels are combined."""
+
+    AREA = "area"
+    """Mean of the pixels that fall into one; linear where the image is enlarged."""
+    ALIGNED_BILINEAR = "aligned_bilinear"
+    """Bilinear with aligned corners and no smoothing, then the centre (SpatialSplat's
+    inference)."""
+    LANCZOS = "lanczos"
+    """8-bit Lanczos where the image shrinks and bicubic where it does not, then the centre (data
+    of DUSt3R's family and of NoPoSplat, which never enlarges)."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Facts about a loaded model."""
+
+    name: str
+    checksum: str
+    """First 8 hex digits of the sha256 of its weights file, or "rule" for weights made from
+    names."""
+    image_size: tuple[int, int]
+    """Height and width of the network image, landscape or square; with `keep_shape` that of a 4:3
+    image."""
+    metric: bool
+    """True if it was trained to predict metres."""
+    licence: str
+    """One sentence for the log, for example "Apache-2.0" or "non-commercial: ..."."""
+    stereo_factor: int = 0
+    """How many times finer than the network image Views.stereo_images should be; 0 = not used."""
+    resampling: Resampling = Resampling.AREA
+    """How images were brought to the network's size in training."""
+    keep_shape: bool = False
+    """Whether the network image has the shape of the images; see
+    :func:`semsplat_ros.geometry.views.same_shape`."""
+    max_width: int = 0
+    """Pixels that the network image of a rectified, calibrated rig grows to at most with wide
+    images; 0 = not at all. See :func:`semsplat_ros.geometry.views.widened`."""
+
+
+@dataclass(frozen=True)
+class CameraPrior:
+    """What is known about the cameras of some views before a model sees them, first view first.
+
+    Everything may be left out. Tuples hold one entry for each view, or are empty if nothing is
+    known of any.
+    """
+
+    intrinsics: tuple[Tensor | np.ndarray | None, ...] = ()
+    """[3, 3], pixels of the original images, None where unknown. The principal points of a
+    rectified pair may differ."""
+    intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER
+    """Where the given intrinsics came from."""
+    first_from_view: tuple[Tensor | np.ndarray | None, ...] = ()
+    """[4, 4], poses in the first camera's frame, metres, None where unknown."""
+    baseline: float | None = None
+    """Metres between the first and the second camera, > 0, None if unknown."""
+    baseline_status: ScaleStatus = ScaleStatus.BASELINE
+    """Where the baseline and the poses came from: BASELINE or TF."""
+    rectified: bool = False
+    """True if the first two images are a rectified pair: rows match, and the second camera lies
+    at +x of the first one."""
+    world_from_first: Float[Tensor, "4 4"] | Float[np.ndarray, "4 4"] | None = None
+    """Pose of the first camera's optical frame in `world_frame` when the images were taken,
+    metres, None if unknown."""
+    world_frame: str = ""
+    """Name of the frame that answers are wanted in, for example "map"; "" if there is none."""
+    frame: str = ""
+    """Name of the first camera's optical frame."""
+    stamps_ns: tuple[int, ...] = ()
+    """Acquisition times."""
+
+    @property
+    def rectified_baseline(self) -> float | None:
+        """The baseline if it is that of a rectified pair, else None."""
+        return self.baseline if self.rectified else None
+
+
 @dataclass(frozen=True)
 class Views:
     """What a model is given: the images of one moment, first view first."""
@@ -109,17 +188,30 @@ class Views:
     images: Float[Tensor, "v 3 h w"]
     """RGB, 0..1, network size."""
     crops: tuple[Crop, ...]
-    intrinsics: Float[Tensor, "v 3 3"] | None = None
-    """Pixels of the network image, or None: to be estimated."""
-    intrinsics_source: IntrinsicsSource = IntrinsicsSource.ESTIMATED
-    rectified_baseline: float | None = None
-    """Metres from the first to the second camera along +x if the pair is rectified and the
-    baseline is known, else None. Models that can match along rows use it."""
+    prior: CameraPrior = CameraPrior()
+    """What is known about the cameras; its intrinsics are those of all views, or empty."""
     stereo_images: Float[Tensor, "2 3 hh ww"] | None = None
-    """The same two crops at a finer size, for models that match along rows; None if not
+    """The first two crops at a finer size, for models that match along rows; None if not
     prepared."""
-    stamps_ns: tuple[int, ...] = ()
-    frame: str = ""
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    @property
+    def intrinsics(self) -> Float[Tensor, "v 3 3"] | None:
+        """Pixels of the network images, float32, or None: to be estimated."""
+        known = self.prior.intrinsics
+        if not known or any(k is None for k in known):
+            return None
+        matrices = (torch.as_tensor(k).detach().cpu().float() for k in known)
+        pairs = zip(self.crops, matrices, strict=True)
+        return torch.stack([crop.to_network(matrix) for crop, matrix in pairs])
+
+    @property
+    def intrinsics_source(self) -> IntrinsicsSource:
+        """Where the intrinsics came from; ESTIMATED without any."""
+        known = self.intrinsics is not None
+        return self.prior.intrinsics_source if known else IntrinsicsSource.ESTIMATED
 
 
 @dataclass(frozen=True)
@@ -227,7 +319,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class SemanticScene:
-    """One pair of images as semantic Gaussians. Immutable: a query never sees half of two
+    """Some images of one moment as semantic Gaussians. Immutable: a query never sees half of two
     scenes."""
 
     gaussians: Gaussians
@@ -241,6 +333,10 @@ class SemanticScene:
     """The network images the scene was made from."""
     crops: tuple[Crop, ...]
     provenance: Provenance
+    world_from_first: Float[Tensor, "4 4"] | None = None
+    """Pose of the first camera in `world_frame` when the images were taken, metres, float64, on
+    the CPU; None if it is not known."""
+    world_frame: str = ""
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -8,7 +8,8 @@ import torch
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.perceiver import Perceiver, rejected_labels
-from semsplat_ros.scene import IntrinsicsSource, Perception, Scale, ScaleStatus
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource, Perception, Scale, ScaleStatus
+from test.support.camera_priors import stereo_rig
 from test.support.fake_model import FakeModel, block_image
 
 LEFT = block_image(
@@ -20,7 +21,7 @@ LABELS = ("chair", "table", "ball", "wall")
 def perceived(model: FakeModel | None = None) -> tuple[Perceiver, Perception]:
     perceiver = Perceiver(model or FakeModel())
     vocabulary = perceiver.make_vocabulary(LABELS, version=7) if perceiver.model.language else None
-    return perceiver, perceiver.perceive(perceiver.prepare(LEFT, LEFT), vocabulary)
+    return perceiver, perceiver.perceive(perceiver.prepare((LEFT, LEFT)), vocabulary)
 
 
 def refusal(code: ErrorCode, call: object, *args: object, **kwargs: object) -> str:
@@ -34,15 +35,9 @@ def test_prepare_hands_the_model_what_it_asks_for() -> None:
     model = FakeModel(stereo_factor=2)
     perceiver = Perceiver(model)
     k = torch.tensor([[160.0, 0.0, 80.0], [0.0, 160.0, 64.0], [0.0, 0.0, 1.0]])
-    views = perceiver.prepare(
-        LEFT,
-        LEFT,
-        intrinsics=(k, k),
-        intrinsics_source=IntrinsicsSource.CAMERA_INFO,
-        baseline=0.1,
-        stamps_ns=(5, 6),
-        frame="left_optical",
-    )
+    known = {"stamps_ns": (5, 6), "frame": "left_optical"}
+    prior = stereo_rig(k, 0.1, intrinsics_source=IntrinsicsSource.CAMERA_INFO, **known)
+    views = perceiver.prepare((LEFT, LEFT), prior)
     perception = perceiver.perceive(views)
     assert model.last_views is views
     assert views.images.shape == (2, 3, 32, 40) and views.stereo_images.shape == (2, 3, 64, 80)
@@ -60,21 +55,22 @@ class Unscaled(FakeModel):
     status = ScaleStatus.RELATIVE
 
     def predict(self, views):
-        scene = super().predict(replace(views, rectified_baseline=None))
+        scene = super().predict(replace(views, prior=CameraPrior()))
         poses = scene.cameras.first_from_view.clone()
         poses[1, 0, 3] = 0.5
         cameras = replace(scene.cameras, first_from_view=poses)
         return replace(scene, cameras=cameras, scale=Scale(self.status))
 
 
+@pytest.mark.parametrize("prior", [stereo_rig(None, 0.1), CameraPrior(baseline=0.1)])
 @pytest.mark.parametrize("status", [ScaleStatus.RELATIVE, ScaleStatus.MODEL])
-def test_a_known_baseline_gives_metres_to_a_model_that_cannot_use_it(status) -> None:
+def test_a_known_baseline_gives_metres_to_a_model_that_cannot_use_it(status, prior) -> None:
     model = Unscaled()
     model.status = status
     perceiver = Perceiver(model)
-    unknown = perceiver.perceive(perceiver.prepare(LEFT, LEFT))
+    unknown = perceiver.perceive(perceiver.prepare((LEFT, LEFT)))
     assert unknown.scene.scale == Scale(status)
-    known = perceiver.perceive(perceiver.prepare(LEFT, LEFT, baseline=0.1))
+    known = perceiver.perceive(perceiver.prepare((LEFT, LEFT), prior))
     assert known.scene.scale.status is ScaleStatus.BASELINE
     assert known.scene.scale.factor == pytest.approx(0.2)
     torch.testing.assert_close(known.scene.gaussians.means, unknown.scene.gaussians.means * 0.2)
@@ -153,7 +149,7 @@ def test_a_model_without_language_still_sees_but_answers_nothing() -> None:
 
 def test_the_classes_of_a_closed_model_are_its_vocabulary_unless_told_otherwise() -> None:
     perceiver = Perceiver(FakeModel(closed_set=True))
-    views = perceiver.prepare(LEFT, LEFT)
+    views = perceiver.prepare((LEFT, LEFT))
     assert perceiver.perceive(views).vocabulary.labels == ("unlabelled", *LABELS)
     other = perceiver.make_vocabulary(["desk"], version=2)
     labels = {i.label for i in perceiver.perceive(views, other).instances}
@@ -218,4 +214,4 @@ def test_vocabularies_keep_their_order() -> None:
 
 def test_images_that_are_none_are_refused() -> None:
     perceiver = Perceiver(FakeModel())
-    refusal(ErrorCode.INVALID_ARGUMENT, perceiver.prepare, LEFT, np.zeros((128, 160), np.uint8))
+    refusal(ErrorCode.INVALID_ARGUMENT, perceiver.prepare, (LEFT, np.zeros((128, 160), np.uint8)))

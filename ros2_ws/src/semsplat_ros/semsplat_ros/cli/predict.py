@@ -3,9 +3,12 @@
 """`semsplat predict`: two images in, Gaussians, depth, masks and answers out. No ROS needed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def register(app: typer.Typer) -> None:
@@ -28,38 +31,34 @@ def predict(
     ] = 0.0,
     baseline: Annotated[
         float,
-        typer.Option(help="Metres, only for a rectified left and right; 0 = unknown.", min=0),
+        typer.Option(help="Metres between the first two cameras; 0 = unknown.", min=0),
     ] = 0.0,
+    rectified: Annotated[
+        bool,
+        typer.Option(help="With --baseline: whether the first two images are a rectified pair."),
+    ] = True,
     min_score: Annotated[float, typer.Option(help="Threshold of a find.", min=0, max=1)] = 0.25,
     adaptive_threshold: Annotated[
         bool, typer.Option(help="Also take clear responses below; see query.adaptive_threshold.")
     ] = False,
 ) -> None:
     """Predict a semantic scene from two images and look for things in it."""
-    import torch
-
     from semsplat_ros.errors import SemsplatError
     from semsplat_ros.geometry.image_files import read_image
     from semsplat_ros.objects.export import write_all
     from semsplat_ros.perceiver import load_perceiver
-    from semsplat_ros.scene import IntrinsicsSource
+    from semsplat_ros.scene import CameraPrior
 
     try:
         images = read_image(left), read_image(right)
         out.mkdir(parents=True, exist_ok=True)  # refused now or never
         perceiver = load_perceiver(model, checkpoint=checkpoint, device=device)
-        intrinsics = tuple(
-            torch.tensor([[focal, 0, p.shape[1] / 2], [0, focal, p.shape[0] / 2], [0, 0, 1]])
-            if focal
-            else None
-            for p in images
-        )
-        views = perceiver.prepare(
-            *images,
-            intrinsics=intrinsics,
-            intrinsics_source=IntrinsicsSource.PARAMETER,
+        prior = CameraPrior(
+            intrinsics=tuple(_intrinsics(focal, image) for image in images) if focal else (),
             baseline=baseline or None,
+            rectified=rectified,
         )
+        views = perceiver.prepare(images, prior)
         perception = perceiver.perceive(views)
         answers = [
             perceiver.query(
@@ -79,6 +78,14 @@ def predict(
     names = ", ".join(i.label or f"#{i.id}" for i in perception.instances) or "nothing"
     typer.echo(f"{len(perception.instances)} objects: {names}")
     typer.echo(f"{len(files)} files in {out}/: {', '.join(f.name for f in files)}")
+
+
+def _intrinsics(focal: float, image: "np.ndarray") -> "np.ndarray":
+    """Of a camera that looks through the middle of its image."""
+    import numpy as np
+
+    height, width = image.shape[:2]
+    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], np.float32)
 
 
 def _sentence(answer, metric: bool) -> str:

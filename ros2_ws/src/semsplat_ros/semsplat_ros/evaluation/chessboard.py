@@ -20,7 +20,7 @@ from jaxtyping import Float, UInt8
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.geometry.image_files import read_image
 from semsplat_ros.perceiver import Perceiver
-from semsplat_ros.scene import IntrinsicsSource
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource
 
 LEAST_PAIRS = 5
 """Fewer do not calibrate a rig."""
@@ -258,10 +258,13 @@ def _error(
     depth that is not in metres.
     """
     views = perceiver.prepare(
-        *images,
-        intrinsics=(rig.intrinsics, rig.intrinsics),
-        intrinsics_source=IntrinsicsSource.CAMERA_INFO,
-        baseline=baseline,
+        images,
+        CameraPrior(
+            intrinsics=(rig.intrinsics, rig.intrinsics),
+            intrinsics_source=IntrinsicsSource.CAMERA_INFO,
+            baseline=baseline,
+            rectified=True,
+        ),
     )
     scene = perceiver.perceive(views).scene
     if not scene.scale.is_metric:

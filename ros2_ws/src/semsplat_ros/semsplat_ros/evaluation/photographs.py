@@ -19,15 +19,14 @@ from semsplat_ros.geometry.cameras import project
 from semsplat_ros.geometry.stereo import inverse_depth_cue
 from semsplat_ros.geometry.views import at_network_pixels
 from semsplat_ros.objects.instances import label_map
-from semsplat_ros.objects.known_baseline import with_known_baseline
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.rooms.pair_sampling import rotation_degrees
 from semsplat_ros.scene import (
+    CameraPrior,
     IntrinsicsSource,
     ObjectInstance,
     Perception,
     Roi,
-    ScaleStatus,
     SemanticScene,
 )
 
@@ -144,19 +143,19 @@ def perceive(
     calibrated = mode in ("calibrated", "grey")
     baseline = pair.baseline_m if calibrated else None
     views = perceiver.prepare(
-        *images,
-        intrinsics=(None, None) if mode == "nothing" else pair.matrices,
-        intrinsics_source=IntrinsicsSource.CAMERA_INFO,
-        baseline=baseline if pair.rectified else None,
+        images,
+        CameraPrior(
+            intrinsics=() if mode == "nothing" else pair.matrices,
+            intrinsics_source=IntrinsicsSource.CAMERA_INFO,
+            baseline=baseline,
+            rectified=pair.rectified,
+        ),
     )
     vocabulary = perceiver.default_vocabulary
     if vocabulary is None:
         words = (*pair.present, *pair.absent, *pair.unclear)
         vocabulary = perceiver.make_vocabulary(words, version=1)
-    perception = perceiver.perceive(views, vocabulary)
-    if baseline is not None and not pair.rectified:
-        perception = with_known_baseline(perception, baseline, ScaleStatus.BASELINE)
-    return perception
+    return perceiver.perceive(views, vocabulary)
 
 
 def _grey(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -170,11 +169,10 @@ def matched_depth(pair: LabelledPair, photographs: Photographs) -> Float[np.ndar
     left, right = pair.matrices
     if left is None or pair.baseline_m is None or not pair.rectified:
         return None
-    inverse = inverse_depth_cue(*photographs.images, left, pair.baseline_m, factor=1)[0]
-    # Disparity is counted from the principal points, which may differ.
-    apart = 0.0 if right is None else (right[0, 2] - left[0, 2]) / (left[0, 0] * pair.baseline_m)
-    sure = (inverse > 0) & (inverse + apart > 0)
-    return np.where(sure, 1.0 / np.where(sure, inverse + apart, 1.0), np.nan)
+    apart = 0.0 if right is None else float(left[0, 2] - right[0, 2])
+    inverse = inverse_depth_cue(*photographs.images, left, pair.baseline_m, 1, apart)[0]
+    sure = inverse > 0
+    return np.where(sure, 1.0 / np.where(sure, inverse, 1.0), np.nan)
 
 
 def _record(

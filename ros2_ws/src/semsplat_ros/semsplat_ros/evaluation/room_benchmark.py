@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from semsplat_ros.evaluation.depth_metrics import depth_errors
 from semsplat_ros.evaluation.room_pairs import QUERIED, RoomPair
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.rooms.builder import CLASSES
-from semsplat_ros.scene import IntrinsicsSource, Perception, Views
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource, Perception, Views
 
 LEAST_SHARE = 0.005
 """An object counts if it fills at least so much of the left image and is visible in both."""
@@ -62,13 +61,13 @@ def evaluate_pair(perceiver: Perceiver, pair: RoomPair, min_score: float) -> Ite
 
 def _views(perceiver: Perceiver, pair: RoomPair, split: str) -> Views:
     known = split != "no_intrinsics"
-    intrinsics = tuple(torch.from_numpy(k).float() if known else None for k in pair.intrinsics)
-    return perceiver.prepare(
-        *pair.images,
-        intrinsics=intrinsics,
+    prior = CameraPrior(
+        intrinsics=tuple(pair.intrinsics) if known else (),
         intrinsics_source=IntrinsicsSource.CAMERA_INFO,
         baseline=pair.baseline if split in ("stereo", "no_intrinsics") else None,
+        rectified=pair.stereo,
     )
+    return perceiver.prepare(pair.images, prior)
 
 
 def _record(

@@ -13,35 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.geometry.resampling import Resampling
-from semsplat_ros.scene import SemanticScene, Views
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """Facts about a loaded model."""
-
-    name: str
-    checksum: str
-    """First 8 hex digits of the sha256 of its weights file, or "rule" for weights made from
-    names."""
-    image_size: tuple[int, int]
-    """Height and width of the network image, landscape or square; with `keep_shape` that of a 4:3
-    image."""
-    metric: bool
-    """True if it was trained to predict metres."""
-    licence: str
-    """One sentence for the log, for example "Apache-2.0" or "non-commercial: ..."."""
-    stereo_factor: int = 0
-    """How many times finer than the network image Views.stereo_images should be; 0 = not used."""
-    resampling: Resampling = Resampling.AREA
-    """How images were brought to the network's size in training."""
-    keep_shape: bool = False
-    """Whether the network image has the shape of the images; see
-    :func:`semsplat_ros.geometry.views.same_shape`."""
-    max_width: int = 0
-    """Pixels that the network image of a rectified, calibrated rig grows to at most with wide
-    images; 0 = not at all. See :func:`semsplat_ros.geometry.views.widened`."""
+from semsplat_ros.scene import ModelInfo, SemanticScene, Views
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import LanguageProfile, ModelInfo, TextEncoder
+from semsplat_ros.families.base import LanguageProfile, TextEncoder
 from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE, Direction, view_pair
 from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.geometry.spherical_harmonics import dc_from_colour
@@ -26,6 +26,7 @@ from semsplat_ros.scene import (
     Cameras,
     Gaussians,
     IntrinsicsSource,
+    ModelInfo,
     Provenance,
     Scale,
     ScaleStatus,
@@ -99,8 +100,8 @@ class PairModel:
             provenance=Provenance(
                 model=f"{self.info.name}-{self.info.checksum}",
                 inference_seconds=time.perf_counter() - start,
-                stamps_ns=views.stamps_ns,
-                frame=views.frame,
+                stamps_ns=views.prior.stamps_ns,
+                frame=views.prior.frame,
             ),
         )
 

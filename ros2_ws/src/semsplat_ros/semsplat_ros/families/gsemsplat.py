@@ -7,12 +7,12 @@ import time
 import torch
 from torch import Tensor
 
-from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo, TextEncoder
+from semsplat_ros.families.base import LanguageKind, LanguageProfile, TextEncoder
 from semsplat_ros.families.dust3r import PairModel, check_pair
 from semsplat_ros.families.fields.dual_branch import DualBranchSemantics, ProjectedField
 from semsplat_ros.families.splatt3r import pair_cameras, pair_gaussians
 from semsplat_ros.networks.gsemsplat import GSemSplatNetwork, SemanticPair
-from semsplat_ros.scene import SemanticScene, Views
+from semsplat_ros.scene import ModelInfo, SemanticScene, Views
 
 
 class GSemSplatModel(PairModel):

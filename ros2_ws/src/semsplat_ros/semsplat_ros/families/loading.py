@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import ModelInfo
 from semsplat_ros.families.weights.checkpoints import (
     Checkpoint,
     file_sha256,
@@ -21,8 +20,8 @@ from semsplat_ros.families.weights.checkpoints import (
 )
 from semsplat_ros.families.weights.identification import UNKNOWN
 from semsplat_ros.families.weights.named_weights import WeightRule, rule_state
-from semsplat_ros.geometry.resampling import Resampling
 from semsplat_ros.networks.precision import set_compute_dtype
+from semsplat_ros.scene import ModelInfo, Resampling
 
 CLIP_FILES = (
     "clip_vitb16.safetensors",
@@ -109,7 +108,7 @@ def info_of(
         image_size: height and width of the network image.
         metric: whether it was trained to predict metres.
         resampling: how images were resized in training.
-        keep_shape: see :class:`semsplat_ros.families.base.ModelInfo`.
+        keep_shape: see :class:`semsplat_ros.scene.ModelInfo`.
     """
     return ModelInfo(
         name=checkpoint.system,

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo
+from semsplat_ros.families.base import LanguageKind, LanguageProfile
 from semsplat_ros.families.loading import (
     info_of,
     network_by_rule,
@@ -36,6 +36,7 @@ from semsplat_ros.networks.lseg import SIDE_MULTIPLE
 from semsplat_ros.networks.lsm import VIEWS, LsmConfig, LsmNetwork, LsmPrediction
 from semsplat_ros.scene import (
     Gaussians,
+    ModelInfo,
     Provenance,
     Scale,
     ScaleStatus,
@@ -138,8 +139,8 @@ class LsmModel:
             provenance=Provenance(
                 model=f"{self.info.name}-{self.info.checksum}",
                 inference_seconds=time.perf_counter() - start,
-                stamps_ns=views.stamps_ns,
-                frame=views.frame,
+                stamps_ns=views.prior.stamps_ns,
+                frame=views.prior.frame,
             ),
         )
 

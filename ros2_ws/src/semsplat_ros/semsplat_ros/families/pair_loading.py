@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import ModelInfo, TextEncoder
+from semsplat_ros.families.base import TextEncoder
 from semsplat_ros.families.dust3r import PATCH, Dust3rModel
 from semsplat_ros.families.gsemsplat import GSemSplatModel
 from semsplat_ros.families.loading import (
@@ -32,7 +32,6 @@ from semsplat_ros.families.weights.checkpoints import (
 )
 from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 from semsplat_ros.families.weights.sources import WEIGHT_SOURCES
-from semsplat_ros.geometry.resampling import Resampling
 from semsplat_ros.networks.clip.clip import Clip
 from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
 from semsplat_ros.networks.croco import CrocoConfig
@@ -40,6 +39,7 @@ from semsplat_ros.networks.dpt import DptConfig
 from semsplat_ros.networks.dust3r import Dust3rNetwork, Mast3rNetwork
 from semsplat_ros.networks.gsemsplat import GSemSplatNetwork, SemanticHeads
 from semsplat_ros.networks.splatt3r import Splatt3rNetwork
+from semsplat_ros.scene import ModelInfo, Resampling
 
 DUST3R_SIDE = 512
 SQUARE_SIDE = 224

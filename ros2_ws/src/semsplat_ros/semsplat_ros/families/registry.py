@@ -16,16 +16,11 @@ from safetensors.torch import load_file
 
 from semsplat_ros.cpu_threads import network_threads
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import (
-    Calibration,
-    LanguageKind,
-    LanguageProfile,
-    ModelInfo,
-    SceneModel,
-)
+from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfile, SceneModel
 from semsplat_ros.families.room import STEREO_FACTOR, RoomModel
 from semsplat_ros.families.weights.checkpoints import load_new
 from semsplat_ros.networks.compact import STRIDE, CompactConfig, CompactNetwork
+from semsplat_ros.scene import ModelInfo
 
 BANK = "class_embeddings"
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

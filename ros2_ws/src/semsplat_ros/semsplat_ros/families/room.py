@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import LanguageProfile, ModelInfo, TextEncoder
+from semsplat_ros.families.base import LanguageProfile, TextEncoder
 from semsplat_ros.families.fields.coarse_field import CoarseField
 from semsplat_ros.geometry.depth_fusion import fuse_log_depth
 from semsplat_ros.geometry.match_pose import pose_from_matches
@@ -34,6 +34,7 @@ from semsplat_ros.scene import (
     Cameras,
     Gaussians,
     IntrinsicsSource,
+    ModelInfo,
     Provenance,
     Scale,
     ScaleStatus,
@@ -108,7 +109,7 @@ class RoomModel:
         if intrinsics is None:
             source, intrinsics = IntrinsicsSource.ESTIMATED, self._estimate_intrinsics(images)
         rays = pixel_rays(intrinsics.to(images), *images.shape[-2:])
-        baseline = views.rectified_baseline
+        baseline = views.prior.rectified_baseline
         cue = self._cue(views, intrinsics)
         prediction = self._run(images, rays, 1.0, baseline, cue)
         log_depth = fuse_log_depth(
@@ -143,8 +144,8 @@ class RoomModel:
             provenance=Provenance(
                 model=f"{self._info.name}-{self._info.checksum}",
                 inference_seconds=seconds,
-                stamps_ns=views.stamps_ns,
-                frame=views.frame,
+                stamps_ns=views.prior.stamps_ns,
+                frame=views.prior.frame,
             ),
         )
 
@@ -187,15 +188,21 @@ class RoomModel:
 
     def _cue(self, views: Views, intrinsics: Float[Tensor, "2 3 3"]) -> Float[Tensor, "2 h w"]:
         """Inverse depth from row matching where the rig is calibrated, else zeros."""
-        if views.rectified_baseline is None or views.stereo_images is None:
+        baseline = views.prior.rectified_baseline
+        if baseline is None or views.stereo_images is None:
             return torch.zeros_like(views.images[:, 0]).to(self.device)
-        original_images = (
+        finer_images = (
             (views.stereo_images * 255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         )
-        finer = intrinsics[0].cpu().numpy().astype(np.float32)
-        finer[:2] *= STEREO_FACTOR
+        finer = intrinsics.cpu().numpy().astype(np.float32)
+        finer[:, :2] *= STEREO_FACTOR
         cue = inverse_depth_cue(
-            original_images[0], original_images[1], finer, views.rectified_baseline, STEREO_FACTOR
+            finer_images[0],
+            finer_images[1],
+            finer[0],
+            baseline,
+            STEREO_FACTOR,
+            float(finer[0, 0, 2] - finer[1, 0, 2]),
         )
         return torch.from_numpy(cue).to(self.device)
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo, TextEncoder
+from semsplat_ros.families.base import LanguageKind, LanguageProfile, TextEncoder
 from semsplat_ros.families.fields.dual_field import (
     CoarseGaussians,
     DualFieldSemantics,
@@ -31,6 +31,7 @@ from semsplat_ros.networks.spatialsplat import (
 from semsplat_ros.scene import (
     IMPORTANCE_THRESHOLD,
     Gaussians,
+    ModelInfo,
     Provenance,
     Scale,
     ScaleStatus,
@@ -121,8 +122,8 @@ class NoPoSplatModel:
             provenance=Provenance(
                 model=f"{self.info.name}-{self.info.checksum}",
                 inference_seconds=time.perf_counter() - start,
-                stamps_ns=views.stamps_ns,
-                frame=views.frame,
+                stamps_ns=views.prior.stamps_ns,
+                frame=views.prior.frame,
             ),
         )
 

@@ -22,7 +22,6 @@ from semsplat_ros.families.loading import (
 from semsplat_ros.families.spatialsplat import LanguageExtractor, NoPoSplatModel, SpatialSplatModel
 from semsplat_ros.families.weights.checkpoints import read_checkpoint
 from semsplat_ros.families.weights.named_weights import SPLAT_RULE
-from semsplat_ros.geometry.resampling import Resampling
 from semsplat_ros.networks.clip.clip import Clip, ClipConfig
 from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
 from semsplat_ros.networks.lseg import Lseg
@@ -31,6 +30,7 @@ from semsplat_ros.networks.spatialsplat import (
     SpatialSplatNetwork,
     SplatConfig,
 )
+from semsplat_ros.scene import Resampling
 
 CPU = torch.device("cpu")
 IMAGE_SIDE = 256

@@ -8,12 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from semsplat_ros.families.base import ModelInfo
 from semsplat_ros.families.dust3r import PairModel, check_pair
 from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE
 from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.networks.splatt3r import PairGaussians, Splatt3rNetwork
-from semsplat_ros.scene import Cameras, Gaussians, SemanticScene, Views
+from semsplat_ros.scene import Cameras, Gaussians, ModelInfo, SemanticScene, Views
 
 
 class Splatt3rModel(PairModel):

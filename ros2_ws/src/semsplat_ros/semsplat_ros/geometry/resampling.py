@@ -4,8 +4,6 @@
 with.
 """
 
-from enum import StrEnum
-
 import cv2
 import numpy as np
 import torch
@@ -14,20 +12,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from semsplat_ros.scene import Crop
-
-
-class Resampling(StrEnum):
-    """How pixels are combined."""
-
-    AREA = "area"
-    """Mean of the pixels that fall into one; linear where the image is enlarged."""
-    ALIGNED_BILINEAR = "aligned_bilinear"
-    """Bilinear with aligned corners and no smoothing, then the centre (SpatialSplat's
-    inference)."""
-    LANCZOS = "lanczos"
-    """8-bit Lanczos where the image shrinks and bicubic where it does not, then the centre (data
-    of DUSt3R's family and of NoPoSplat, which never enlarges)."""
+from semsplat_ros.scene import Crop, Resampling
 
 
 def resample(

@@ -11,7 +11,7 @@ which fills the rest (blank walls, occlusions, mirrors) and stays in charge of t
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 MINIMUM_DEPTH = 0.35
 """Metres; nearer surfaces are left to the network. Bounds the disparity search."""
@@ -26,15 +26,19 @@ def inverse_depth_cue(
     intrinsics: Float[np.ndarray, "3 3"],
     baseline: float,
     factor: int = 2,
+    principal_points_apart: float = 0.0,
 ) -> Float[np.ndarray, "2 h w"]:
     """Inverse depth of both views where the matcher is sure, 0 elsewhere.
 
     Args:
         left: RGB of the left camera.
         right: RGB of the right camera, rectified against the left one.
-        intrinsics: of these images, in pixels; both cameras share them.
+        intrinsics: of the left image, in pixels; both cameras share the focal length.
         baseline: metres, > 0.
         factor: how many times smaller the result is than the images.
+        principal_points_apart: column of the left camera's principal point minus that of the
+            right one's, pixels: what an infinitely far point has as disparity. Depth is focal
+            length x baseline / (disparity - principal_points_apart).
 
     Returns:
         Inverse depth in 1/m of the left and the right view at 1/factor of the size; the mean of
@@ -45,10 +49,19 @@ def inverse_depth_cue(
     count = int(np.clip(count, 16, MAXIMUM_DISPARITIES))
     gray_left = cv2.cvtColor(left, cv2.COLOR_RGB2GRAY)
     gray_right = cv2.cvtColor(right, cv2.COLOR_RGB2GRAY)
+    # The matcher searches from 0 on: whole pixels of the offset are taken out of the right image,
+    # what is left of it out of the disparities.
+    moved = round(principal_points_apart)
+    gray_right = _moved(gray_right, moved)
     disparity_left = _disparity(gray_left, gray_right, count)
     flipped = _disparity(np.fliplr(gray_right), np.fliplr(gray_left), count)
     disparity_right = np.ascontiguousarray(np.fliplr(flipped))
     _keep_consistent(disparity_left, disparity_right)
+    disparity_right = _moved(disparity_right, -moved)
+    for disparity in (disparity_left, disparity_right):
+        known = disparity > 0
+        disparity[known] -= principal_points_apart - moved
+        disparity[known & (disparity < MINIMUM_DISPARITY)] = 0.0
     per_metre = 1.0 / (focal * baseline)
     return np.stack([_shrink(d, factor) for d in (disparity_left, disparity_right)]) * per_metre
 
@@ -81,6 +94,18 @@ def _disparity(
     columns = np.arange(disparity.shape[1], dtype=np.float32)
     disparity[disparity > columns] = 0.0
     return disparity
+
+
+def _moved(image: Shaped[np.ndarray, "hh ww"], columns: int) -> Shaped[np.ndarray, "hh ww"]:
+    """An image moved to the right by whole columns; 0 where it came from."""
+    if columns == 0:
+        return image
+    out = np.zeros_like(image)
+    if columns > 0:
+        out[:, columns:] = image[:, :-columns]
+    else:
+        out[:, :columns] = image[:, -columns:]
+    return out
 
 
 def _keep_consistent(

@@ -3,6 +3,9 @@
 """Images of any size to the views that a model takes and back: central crop, area resize,
 intrinsics with them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import torch
@@ -10,8 +13,8 @@ from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.geometry.resampling import Resampling, resample
-from semsplat_ros.scene import Crop, IntrinsicsSource, Views
+from semsplat_ros.geometry.resampling import resample
+from semsplat_ros.scene import CameraPrior, Crop, ModelInfo, Resampling, Views
 
 MIN_SIDE = 16
 """Pixels; a smaller image is a mistake."""
@@ -96,75 +99,75 @@ def at_network_pixels(original_map: Shaped[np.ndarray, "hh ww"], crop: Crop) -> 
 
 
 def prepare_views(
-    original_images: tuple[np.ndarray, ...],
-    image_size: tuple[int, int],
-    *,
-    stereo_factor: int = 0,
-    resampling: Resampling = Resampling.AREA,
-    keep_shape: bool = False,
-    max_width: int = 0,
-    intrinsics: tuple[Tensor | np.ndarray | None, ...] = (None, None),
-    intrinsics_source: IntrinsicsSource = IntrinsicsSource.PARAMETER,
-    baseline: float | None = None,
-    stamps_ns: tuple[int, ...] = (),
-    frame: str = "",
+    original_images: Sequence[np.ndarray], info: ModelInfo, prior: CameraPrior = CameraPrior()
 ) -> Views:
-    """Crop and resize images to a model's size. Everything stays on the CPU.
+    """Crop and resize the images of one moment to a model's size. Everything stays on the CPU.
 
     Args:
-        original_images: RGB uint8, one for each view, first view first; sizes may differ.
-        image_size: height and width of the network image.
-        stereo_factor: how many times finer `stereo_images` are; 0 = none. They are made where a
-            baseline is given.
-        resampling: how pixels are combined; `stereo_images` are always made by area.
-        keep_shape: take a network image of the images' shape (:func:`same_shape`), of two
-            shapes what both have, instead of one of `image_size`.
-        max_width: pixels that the network image's width grows to at most (:func:`widened`) where
-            the pair is rectified and intrinsics and baseline are known; 0 = it does not.
-        intrinsics: [3, 3] of the original images, in pixels; where only one is known it is taken
-            for the others of the same size too (one rig, one make of camera), else all are
-            estimated.
-        intrinsics_source: where given intrinsics came from; ESTIMATED is reported if none are
-            used.
-        baseline: metres along +x between the views if the pair is rectified and it is known, else
-            None.
-        stamps_ns: acquisition times, one for each view.
-        frame: name of the first camera's optical frame.
+        original_images: RGB uint8, one for each view, at least two, first view first; sizes may
+            differ unless the pair is rectified.
+        info: of the model: what its network images look like.
+        prior: what is known about the cameras. Where the intrinsics of only some views are known
+            they are taken for the others of the same size too (one rig, one make of camera); if
+            that does not give all of them, all are estimated.
 
     Raises:
-        SemsplatError: INVALID_ARGUMENT for images that are no RGB uint8 images of at least 16 x
-            16 pixels, for a baseline that is not a positive number, for a rectified pair of two
-            sizes and for intrinsics without a positive focal length.
+        SemsplatError: INVALID_ARGUMENT for fewer than two images, for images that are no RGB
+            uint8 images of at least 16 x 16 pixels, and for a prior that cannot be: as many
+            entries as images or none, positive focal lengths, a positive baseline, a rectified
+            pair of one size.
     """
-    for image in original_images:
-        _check_image(image)
-    if baseline is not None:
-        _check_baseline(baseline, original_images)
-    known = _complete(intrinsics, original_images)
-    height, width = image_size
-    if max_width and known is not None and baseline is not None:
-        height, width = widened(
-            original_images[0].shape[0], original_images[0].shape[1], image_size, max_width
+    images = tuple(original_images)
+    if len(images) < 2:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"{len(images)} images given; a scene takes at least two images of the same place",
         )
-    if keep_shape:
-        shapes = [same_shape(p.shape[0], p.shape[1], image_size) for p in original_images]
+    for image in images:
+        _check_image(image)
+    prior = _checked(prior, images)
+    rectified = prior.rectified_baseline is not None
+    height, width = info.image_size
+    if info.max_width and prior.intrinsics and rectified:
+        height, width = widened(*_size(images[0]), info.image_size, info.max_width)
+    if info.keep_shape:
+        shapes = [same_shape(*_size(image), info.image_size) for image in images]
         height, width = (min(sides) for sides in zip(*shapes, strict=True))
-    crops = tuple(central_crop(p.shape[0], p.shape[1], height, width) for p in original_images)
+    crops = tuple(central_crop(*_size(image), height, width) for image in images)
     stereo = None
-    if stereo_factor > 0 and baseline is not None:
-        stereo = _resize(original_images, crops, height * stereo_factor, width * stereo_factor)
+    if info.stereo_factor > 0 and rectified:
+        finer = height * info.stereo_factor, width * info.stereo_factor
+        stereo = _resize(images[:2], crops[:2], *finer)
     return Views(
-        images=_resize(original_images, crops, height, width, resampling),
+        images=_resize(images, crops, height, width, info.resampling),
         crops=crops,
-        intrinsics=None
-        if known is None
-        else torch.stack([crop.to_network(k) for crop, k in zip(crops, known, strict=True)]),
-        intrinsics_source=IntrinsicsSource.ESTIMATED if known is None else intrinsics_source,
-        # NumPy's floats too: a tensor made of one would be float64.
-        rectified_baseline=None if baseline is None else float(baseline),
+        prior=prior,
         stereo_images=stereo,
-        stamps_ns=stamps_ns,
-        frame=frame,
+    )
+
+
+def _size(image: np.ndarray) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    return height, width
+
+
+def _checked(prior: CameraPrior, images: tuple[np.ndarray, ...]) -> CameraPrior:
+    """The prior with the intrinsics of all views, or of none."""
+    for what in ("intrinsics", "first_from_view", "stamps_ns"):
+        given = len(getattr(prior, what))
+        if given not in (0, len(images)):
+            raise SemsplatError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"{given} {what} given for {len(images)} images; give one for each, with None for "
+                "what is unknown, or none at all",
+            )
+    if prior.baseline is not None:
+        _check_baseline(prior, images)
+    return replace(
+        prior,
+        intrinsics=_complete(prior.intrinsics, images),
+        # NumPy's floats too: a tensor made of one would be float64.
+        baseline=None if prior.baseline is None else float(prior.baseline),
     )
 
 
@@ -184,28 +187,19 @@ def _resize(
 
 
 def _complete(
-    intrinsics: tuple[Tensor | np.ndarray | None, ...],
-    original_images: tuple[UInt8[np.ndarray, "_ _ 3"], ...],
-) -> list[Float[Tensor, "3 3"]] | None:
-    """Intrinsics for every image, or None if they cannot be had for all."""
-    if len(intrinsics) != len(original_images):
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"{len(intrinsics)} intrinsics for {len(original_images)} images given; give one "
-            "for each or None",
-        )
+    intrinsics: tuple[Tensor | np.ndarray | None, ...], images: tuple[np.ndarray, ...]
+) -> tuple[Float[Tensor, "3 3"], ...]:
+    """Intrinsics for every image, or none if they cannot be had for all."""
     matrices = [None if k is None else _matrix(k) for k in intrinsics]
     by_size: dict[tuple[int, ...], Tensor] = {}
-    for k, image in zip(matrices, original_images, strict=True):
+    for k, image in zip(matrices, images, strict=False):
         if k is not None:
             by_size.setdefault(image.shape[:2], k)
-    out = []
-    for k, image in zip(matrices, original_images, strict=True):
-        chosen = by_size.get(image.shape[:2]) if k is None else k
-        if chosen is None:
-            return None
-        out.append(chosen)
-    return out
+    chosen = [
+        by_size.get(image.shape[:2]) if k is None else k
+        for k, image in zip(matrices, images, strict=False)
+    ]
+    return () if any(k is None for k in chosen) else tuple(chosen)
 
 
 def _check_image(image: np.ndarray) -> None:
@@ -223,18 +217,19 @@ def _check_image(image: np.ndarray) -> None:
         )
 
 
-def _check_baseline(baseline: float, original_images: tuple[np.ndarray, ...]) -> None:
-    if not (np.isfinite(baseline) and baseline > 0.0):
+def _check_baseline(prior: CameraPrior, images: tuple[np.ndarray, ...]) -> None:
+    if not (np.isfinite(prior.baseline) and prior.baseline > 0.0):
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"baseline {baseline} given; it is metres along +x and positive, or None if unknown",
+            f"baseline {prior.baseline} given; it is the distance of the first two cameras in "
+            "metres and positive, or None if unknown",
         )
-    sizes = {p.shape[:2] for p in original_images}
-    if len(sizes) > 1:
+    sizes = {image.shape[:2] for image in images[:2]}
+    if prior.rectified and len(sizes) > 1:
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,
-            f"a baseline was given for images of the sizes {sorted(sizes)}; the images of a "
-            "rectified pair have one size: give no baseline or rectify them",
+            f"a rectified pair was given with images of the sizes {sorted(sizes)}; the images of "
+            "a rectified pair have one size: rectify them, or say that they are not rectified",
         )
 
 

@@ -36,7 +36,7 @@ class Wall(FakeModel):
     """A wall 10 % behind the board, but only if the baseline is known."""
 
     def predict(self, views: Views) -> SemanticScene:
-        self.depth = 1.1 * DEPTH * (1 if views.rectified_baseline else 2)
+        self.depth = 1.1 * DEPTH * (1 if views.prior.rectified_baseline else 2)
         return super().predict(views)
 
 

@@ -210,7 +210,7 @@ def test_modes_tell_the_model_what_they_say(tmp_path: Path) -> None:
         model = FakeModel()
         perceive(Perceiver(model), pair, files, mode)
         seen[mode] = model.last_views
-    assert [views.rectified_baseline for views in seen.values()] == [0.1, None, None, 0.1]
+    assert [views.prior.rectified_baseline for views in seen.values()] == [0.1, None, None, 0.1]
     assert [views.intrinsics is None for views in seen.values()] == [False, False, True, False]
     focal = seen["calibrated"].intrinsics[0, 0, 0]
     assert focal == pytest.approx(FOCAL * 40 / WIDTH)
@@ -226,7 +226,7 @@ def test_a_baseline_of_free_cameras_sizes_the_scene(tmp_path: Path) -> None:
     perceiver = Perceiver(model)
     sized = perceive(perceiver, pair, files, "calibrated")
     assert model.last_views is not None
-    assert model.last_views.rectified_baseline is None, "rows do not match"
+    assert model.last_views.prior.rectified_baseline is None, "rows do not match"
     assert sized.scene.scale.status is ScaleStatus.BASELINE
     assert sized.scene.cameras.first_from_view[1, 0, 3] == pytest.approx(0.1)
     withheld = perceive(perceiver, pair, files, "intrinsics")

@@ -17,6 +17,7 @@ from semsplat_ros.networks.spatialsplat import TINY_SPLAT
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import SemanticScene
 from test.families import test_lsm, test_pair_models, test_spatialsplat
+from test.support.camera_priors import stereo_rig
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
@@ -99,7 +100,7 @@ def test_the_embedded_model_finds_the_same_objects():
     means, labels = [], []
     for device in ("cpu", "cuda"):
         perceiver = Perceiver(load_model("room", device=device, precision="fp32"))
-        views = perceiver.prepare(left, right, intrinsics=(k, k), baseline=0.12)
+        views = perceiver.prepare((left, right), stereo_rig(k, 0.12))
         perception = perceiver.perceive(views)
         means.append(perception.scene.gaussians.means.cpu())
         labels.append([i.label for i in perception.instances])

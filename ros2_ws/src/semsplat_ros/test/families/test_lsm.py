@@ -14,7 +14,7 @@ from semsplat_ros.families.base import SceneModel
 from semsplat_ros.families.lsm import CompressedField, load_lsm, lsm_by_rule
 from semsplat_ros.geometry.views import central_crop
 from semsplat_ros.networks.lsm import TINY_LSM, LsmConfig
-from semsplat_ros.scene import IntrinsicsSource, ScaleStatus, Views
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ScaleStatus, Views
 from test.support import official_files
 
 SIZE = (32, 64)
@@ -38,10 +38,12 @@ def views(count: int = 2, size: tuple[int, int] = SIZE, known: bool = False) -> 
     return Views(
         images=torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(5)),
         crops=tuple(central_crop(height, width, height, width) for _ in range(count)),
-        intrinsics=intrinsics.repeat(count, 1, 1) if known else None,
-        intrinsics_source=IntrinsicsSource.CAMERA_INFO,
-        stamps_ns=(7, 8),
-        frame="left_camera_optical_frame",
+        prior=CameraPrior(
+            (intrinsics,) * count if known else (),
+            IntrinsicsSource.CAMERA_INFO,
+            stamps_ns=(7, 8),
+            frame="left_camera_optical_frame",
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from semsplat_ros.families.weights.named_weights import SPLAT_RULE, rule_state
 from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.geometry.views import central_crop
 from semsplat_ros.perceiver import Perceiver
-from semsplat_ros.scene import IntrinsicsSource, Views
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource, Views
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "golden_spatialsplat_seed0.npz"
 SIDE = 256
@@ -44,7 +44,8 @@ def golden_views() -> Views:
     crop = central_crop(SIDE, SIDE, SIDE, SIDE)
     pixels = inputs.intrinsics[0] * torch.tensor([[SIDE], [SIDE], [1.0]])
     images = inputs.images[0] * 0.5 + 0.5
-    return Views(images, (crop, crop), pixels, IntrinsicsSource.CAMERA_INFO)
+    prior = CameraPrior(tuple(pixels), IntrinsicsSource.CAMERA_INFO)
+    return Views(images, (crop, crop), prior)
 
 
 @pytest.mark.golden

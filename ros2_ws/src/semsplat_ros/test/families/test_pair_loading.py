@@ -15,8 +15,8 @@ from semsplat_ros.families.pair_loading import (
     load_splatt3r,
     save_heads,
 )
-from semsplat_ros.geometry.resampling import Resampling
 from semsplat_ros.networks.gsemsplat import GSemSplatNetwork
+from semsplat_ros.scene import Resampling
 from test.support.official_files import foreign_classes, lightning_file, state_dict, training_file
 
 CPU = torch.device("cpu")

@@ -10,14 +10,14 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import ModelInfo, SceneModel
+from semsplat_ros.families.base import SceneModel
 from semsplat_ros.families.dust3r import Dust3rModel
 from semsplat_ros.families.pair_loading import by_rule
 from semsplat_ros.networks.croco import TINY_CROCO, ViewFeatures
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.dust3r import Dust3rNetwork, PairPointMaps, PointMap
 from semsplat_ros.perceiver import Perceiver
-from semsplat_ros.scene import Crop, IntrinsicsSource, ScaleStatus, Views
+from semsplat_ros.scene import CameraPrior, Crop, IntrinsicsSource, ModelInfo, ScaleStatus, Views
 
 NAMES = ("dust3r", "mast3r", "splatt3r", "gsemsplat")
 HEIGHT, WIDTH, FOCAL = 32, 48, 40.0
@@ -48,7 +48,7 @@ def views(height=HEIGHT, width=WIDTH, count=2, **changes):
 def test_a_scene_with_a_gaussian_for_every_pixel(name, height, width):
     model = tiny(name)
     assert isinstance(model, SceneModel)
-    given = views(height, width, stamps_ns=(1, 2), frame="left")
+    given = views(height, width, prior=CameraPrior(stamps_ns=(1, 2), frame="left"))
     scene = model.predict(given)
     g = scene.gaussians
     assert len(g) == 2 * height * width
@@ -76,7 +76,7 @@ def test_a_scene_with_a_gaussian_for_every_pixel(name, height, width):
 def test_a_image_keeps_its_shape_where_the_publication_keeps_it(name, shape, size):
     perceiver = Perceiver(tiny(name, (64, 96)))
     left = np.full((*shape, 3), 40, np.uint8)
-    scene = perceiver.perceive(perceiver.prepare(left, left)).scene
+    scene = perceiver.perceive(perceiver.prepare((left, left))).scene
     assert scene.image_size == size
     assert (scene.crops[0].network_height, scene.crops[0].network_width) == size
 
@@ -157,10 +157,8 @@ def test_cameras_and_points_are_in_the_first_frame(symmetric, confidences, given
         [[FOCAL, 0, WIDTH / 2 + 0.5], [0, FOCAL, HEIGHT / 2 + 0.5], [0, 0, 1]]
     )
     source = IntrinsicsSource.CAMERA_INFO
-    changes = (
-        {"intrinsics": intrinsics.repeat(2, 1, 1), "intrinsics_source": source} if given else {}
-    )
-    scene = model.predict(views(**changes))
+    prior = CameraPrior((intrinsics, intrinsics) if given else (), source)
+    scene = model.predict(views(prior=prior))
     pose = model.network.pose
     np.testing.assert_allclose(scene.cameras.first_from_view[1], pose, atol=5e-3)
     np.testing.assert_allclose(scene.cameras.first_from_view[0], np.eye(4), atol=1e-5)

@@ -13,11 +13,12 @@ from torch.nn import functional
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families import registry
-from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo
+from semsplat_ros.families.base import LanguageKind, LanguageProfile
 from semsplat_ros.families.room import STEREO_FACTOR, RoomModel
 from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.networks.compact import CompactConfig, CompactNetwork
-from semsplat_ros.scene import IntrinsicsSource, ScaleStatus, Views
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ModelInfo, ScaleStatus, Views
+from test.support.camera_priors import image_format, stereo_rig
 
 SMALL = CompactConfig(
     widths=(8, 16, 16, 32), layers=2, semantic_width=12, match_width=16, text_dimension=20
@@ -42,8 +43,9 @@ def pair(shift: int = 6) -> tuple[np.ndarray, np.ndarray]:
     return wide[:, :96], np.ascontiguousarray(wide[:, shift : 96 + shift])
 
 
-def views(**options: object) -> Views:
-    return prepare_views(pair(), SIZE, stereo_factor=STEREO_FACTOR, **options)
+def views(intrinsics: torch.Tensor | None = None, baseline: float | None = None) -> Views:
+    info = image_format(SIZE, stereo_factor=STEREO_FACTOR)
+    return prepare_views(pair(), info, stereo_rig(intrinsics, baseline))
 
 
 def test_calibrated_rig_is_metric_and_its_cue_is_in_the_depth() -> None:
@@ -51,7 +53,7 @@ def test_calibrated_rig_is_metric_and_its_cue_is_in_the_depth() -> None:
     room = model()
     with torch.no_grad():
         room._network.head[-1].bias[8:12] = 20.0
-    scene = room.predict(views(intrinsics=(INTRINSICS, INTRINSICS), baseline=baseline))
+    scene = room.predict(views(intrinsics=INTRINSICS, baseline=baseline))
     assert scene.scale.status is ScaleStatus.BASELINE
     assert scene.cameras.source is IntrinsicsSource.PARAMETER
     assert scene.cameras.first_from_view[1, 0, 3].item() == pytest.approx(baseline)
@@ -64,36 +66,48 @@ def test_calibrated_rig_is_metric_and_its_cue_is_in_the_depth() -> None:
     )
 
 
+def test_depth_of_a_rig_whose_principal_points_differ() -> None:
+    """Middlebury's and verged rigs: d = f b / (disparity - (cx_left - cx_right))."""
+    baseline, shift, apart = 0.2, 6, -3.0
+    room = model()
+    with torch.no_grad():
+        room._network.head[-1].bias[8:12] = 20.0
+    other = INTRINSICS.clone()
+    other[0, 2] -= apart
+    prior = CameraPrior((INTRINSICS, other), baseline=baseline, rectified=True)
+    scene = room.predict(prepare_views(pair(shift), room.info, prior))
+    truth = 60.0 * baseline / (shift - apart)
+    assert scene.depth_map(0)[8:24, 12:40].median().item() == pytest.approx(truth, rel=0.05)
+
+
 def test_wide_images_of_a_calibrated_rig_are_seen_whole() -> None:
     room = model(max_width=80)
     wide = tuple(
         np.concatenate([original_image, original_image[:, ::-1]], 1)[:48]
         for original_image in pair()
     )
-    calibrated = {"intrinsics": (INTRINSICS, INTRINSICS), "baseline": 0.2}
-    shape = {"stereo_factor": STEREO_FACTOR, "max_width": room.info.max_width}
-    given = prepare_views(wide, SIZE, **shape, **calibrated)
+    given = prepare_views(wide, room.info, stereo_rig(INTRINSICS, 0.2))
     assert given.images.shape[-2:] == (32, 80)
     scene = room.predict(given)
     assert scene.image_size == (32, 80)
     assert len(scene.gaussians) == 2 * 32 * 80
     assert torch.isfinite(scene.gaussians.means).all()
     with pytest.raises(SemsplatError, match=r"one of \[48, 64, 80\]"):
-        room.predict(prepare_views(wide, (32, 96)))
+        room.predict(prepare_views(wide, image_format((32, 96))))
 
 
 def test_without_a_baseline_it_is_the_models_scale_or_unknown() -> None:
-    scene = model().predict(views(intrinsics=(INTRINSICS, INTRINSICS)))
+    scene = model().predict(views(intrinsics=INTRINSICS))
     assert scene.scale.status in (ScaleStatus.MODEL, ScaleStatus.UNKNOWN)
     assert torch.isfinite(scene.gaussians.means).all()
 
 
 def test_a_pose_that_was_not_found_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("semsplat_ros.families.room.pose_from_matches", lambda *_: None)
-    scene = model().predict(views(intrinsics=(INTRINSICS, INTRINSICS)))
+    scene = model().predict(views(intrinsics=INTRINSICS))
     assert scene.scale.status is ScaleStatus.UNKNOWN
     assert scene.cameras.failed == (1,)
-    known = model().predict(views(intrinsics=(INTRINSICS, INTRINSICS), baseline=0.1))
+    known = model().predict(views(intrinsics=INTRINSICS, baseline=0.1))
     assert known.cameras.failed == ()
 
 
@@ -107,7 +121,7 @@ def test_without_intrinsics_they_are_estimated_and_it_says_so() -> None:
 
 
 def test_every_pixel_is_one_gaussian_and_colours_are_kept() -> None:
-    scene = model().predict(views(intrinsics=(INTRINSICS, INTRINSICS)))
+    scene = model().predict(views(intrinsics=INTRINSICS))
     assert len(scene.gaussians) == 2 * SIZE[0] * SIZE[1]
     color = 0.28209479177387814 * scene.gaussians.sh[:, 0] + 0.5
     image = scene.pixel_map(color, 1).permute(2, 0, 1)
@@ -118,13 +132,13 @@ def test_every_pixel_is_one_gaussian_and_colours_are_kept() -> None:
 
 
 def test_the_same_pair_gives_the_same_scene() -> None:
-    room, given = model(), views(intrinsics=(INTRINSICS, INTRINSICS), baseline=0.2)
+    room, given = model(), views(intrinsics=INTRINSICS, baseline=0.2)
     first, second = room.predict(given), room.predict(given)
     assert torch.equal(first.gaussians.means, second.gaussians.means)
 
 
 def test_a_wrong_size_is_refused() -> None:
-    given = prepare_views(pair(), (16, 32))
+    given = prepare_views(pair(), image_format((16, 32)))
     with pytest.raises(SemsplatError, match="Perceiver.prepare") as error:
         model().predict(given)
     assert error.value.code is ErrorCode.INVALID_ARGUMENT

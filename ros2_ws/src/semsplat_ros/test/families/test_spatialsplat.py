@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SpatialSplat and NoPoSplat as scene models, with weights made from names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,8 @@ from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.networks.clip.clip import TINY_CLIP
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
-from semsplat_ros.scene import IntrinsicsSource, ScaleStatus
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ScaleStatus
+from test.support.camera_priors import image_format
 from test.support.official_files import state_dict
 
 SIZE = (64, 64)
@@ -39,13 +42,14 @@ def views(count=2, size=SIZE, intrinsics=None):
     original_images = tuple(
         rng.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(count)
     )
-    return prepare_views(
-        original_images,
-        size,
-        intrinsics=(intrinsics,) * count,
-        stamps_ns=(7,) * count,
-        frame="camera",
-    )
+    prior = CameraPrior((intrinsics,) * count, stamps_ns=(7,) * count, frame="camera")
+    return prepare_views(original_images, image_format(size), prior)
+
+
+def one_view():
+    """What Perceiver.prepare would refuse."""
+    two = views(2)
+    return replace(two, images=two.images[:1], crops=two.crops[:1], prior=CameraPrior())
 
 
 def spatialsplat(**options):
@@ -169,10 +173,10 @@ def test_bfloat16_stays_close():
     assert 0 < (rounded.opacities - exact.opacities).abs().mean() < 0.02
 
 
-@pytest.mark.parametrize(("count", "size"), [(1, SIZE), (2, (64, 96))])
-def test_unsuitable_views_are_refused(count, size):
+@pytest.mark.parametrize("unsuitable", [one_view(), views(2, (64, 96))])
+def test_unsuitable_views_are_refused(unsuitable):
     with pytest.raises(SemsplatError, match="64x64") as refusal:
-        spatialsplat().predict(views(count, size))
+        spatialsplat().predict(unsuitable)
     assert refusal.value.code is ErrorCode.INVALID_ARGUMENT
 
 

@@ -9,16 +9,14 @@ import torch
 
 from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.geometry.views import central_crop
-from semsplat_ros.scene import Crop, IntrinsicsSource, Views
+from semsplat_ros.scene import CameraPrior, Crop, IntrinsicsSource, Views
 
 
 def views(crop: Crop, intrinsics=None, count=2) -> Views:
-    k = None if intrinsics is None else crop.to_network(intrinsics).expand(count, 3, 3)
     return Views(
         images=torch.zeros(count, 3, crop.network_height, crop.network_width),
         crops=(crop,) * count,
-        intrinsics=k,
-        intrinsics_source=IntrinsicsSource.ESTIMATED if k is None else IntrinsicsSource.PARAMETER,
+        prior=CameraPrior(() if intrinsics is None else (intrinsics,) * count),
     )
 
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from semsplat_ros.geometry.resampling import Resampling, resample
+from semsplat_ros.geometry.resampling import resample
 from semsplat_ros.geometry.views import central_crop, prepare_views
+from semsplat_ros.scene import Resampling
+from test.support.camera_priors import image_format
 
 
 def original_image(height, width, seed=0):
@@ -73,6 +75,7 @@ def test_lanczos_shrinks_and_bicubic_enlarges(side, method):
 
 def test_the_methods_differ_and_views_pass_them_on():
     image = original_image(90, 120)
-    outs = [prepare_views((image, image), (32, 32), resampling=how).images for how in Resampling]
+    formats = [image_format((32, 32), resampling=how) for how in Resampling]
+    outs = [prepare_views((image, image), info).images for info in formats]
     assert all(not torch.allclose(a, b) for a, b in zip(outs, outs[1:], strict=False))
     torch.testing.assert_close(outs[1][0], to_size(image, 32, 32, list(Resampling)[1]))

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.geometry.views import central_crop, prepare_views, same_shape, widened
-from semsplat_ros.scene import IntrinsicsSource
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource
+from test.support.camera_priors import image_format, stereo_rig
 
+SMALL = image_format((16, 16))
 SIDES = st.integers(16, 2000)
 K = torch.tensor([[500.0, 0.0, 320.0], [0.0, 510.0, 240.0], [0.0, 0.0, 1.0]])
 
@@ -32,7 +34,7 @@ def test_resize_averages_areas_of_the_crop() -> None:
     image = np.zeros((64, 100, 3), np.uint8)
     image[:, 18:82] = 100  # a square crop takes columns 18..81
     image[:32, 18:50, 0] = 200
-    views = prepare_views((image, image), (16, 16))
+    views = prepare_views((image, image), SMALL)
     expected = torch.full((3, 16, 16), 100 / 255)
     expected[0, :8, :8] = 200 / 255
     torch.testing.assert_close(views.images[0], expected)
@@ -41,7 +43,7 @@ def test_resize_averages_areas_of_the_crop() -> None:
 
 def test_intrinsics_follow_the_crop() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
-    views = prepare_views((image, image), (128, 160), intrinsics=(K, K))
+    views = prepare_views((image, image), image_format((128, 160)), CameraPrior((K, K)))
     # Crop 600 x 480 from column 20, a factor of 160/600 = 128/480.
     factor = 160 / 600
     expected = torch.tensor(
@@ -98,7 +100,9 @@ def test_images_keep_their_shape_where_the_model_wants_it(
 ) -> None:
     original_images = tuple(np.zeros((h, 480, 3), np.uint8) for h in heights)
     original_images[0][: heights[0] // 2] = 255
-    views = prepare_views(original_images, (48, 64), keep_shape=keep_shape, intrinsics=(K, K))
+    views = prepare_views(
+        original_images, image_format((48, 64), keep_shape=keep_shape), CameraPrior((K, K))
+    )
     assert views.images.shape[-2:] == expected
     crop = views.crops[0]
     assert (crop.network_height, crop.network_width) == expected
@@ -128,20 +132,14 @@ def test_a_network_image_grows_with_wide_images(
 
 @pytest.mark.parametrize(
     ("intrinsics", "baseline", "width"),
-    [((K, K), 0.1, 224), ((K, K), None, 160), ((None, None), 0.1, 160)],
+    [(K, 0.1, 224), (K, None, 160), (None, 0.1, 160)],
 )
 def test_it_grows_for_a_calibrated_rig_alone(
-    intrinsics: tuple, baseline: float | None, width: int
+    intrinsics: torch.Tensor | None, baseline: float | None, width: int
 ) -> None:
     image = np.zeros((720, 1280, 3), np.uint8)
-    views = prepare_views(
-        (image, image),
-        (128, 160),
-        max_width=224,
-        stereo_factor=2,
-        intrinsics=intrinsics,
-        baseline=baseline,
-    )
+    info = image_format((128, 160), max_width=224, stereo_factor=2)
+    views = prepare_views((image, image), info, stereo_rig(intrinsics, baseline))
     assert views.images.shape[-2:] == (128, width)
     assert views.crops[0].network_width == width
     if baseline is not None:
@@ -150,21 +148,21 @@ def test_it_grows_for_a_calibrated_rig_alone(
 
 def test_numpys_intrinsics_will_do_and_a_projection_is_named() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
-    of_tensors = prepare_views((image, image), (16, 16), intrinsics=(K, K))
-    of_arrays = prepare_views((image, image), (16, 16), intrinsics=(K.numpy(), K.double()))
+    of_tensors = prepare_views((image, image), SMALL, CameraPrior((K, K)))
+    of_arrays = prepare_views((image, image), SMALL, CameraPrior((K.numpy(), K.double())))
     torch.testing.assert_close(of_tensors.intrinsics, of_arrays.intrinsics)
     projection = np.zeros((3, 4))
     with pytest.raises(SemsplatError, match=r"\(3, 4\) given.*first three columns") as error:
-        prepare_views((image, image), (16, 16), intrinsics=(projection, None))
+        prepare_views((image, image), SMALL, CameraPrior((projection, None)))
     assert error.value.code is ErrorCode.INVALID_ARGUMENT
 
 
 def test_one_known_camera_serves_both_of_one_size() -> None:
     same = np.zeros((480, 640, 3), np.uint8)
     other = np.zeros((240, 320, 3), np.uint8)
-    views = prepare_views((same, same), (16, 16), intrinsics=(None, K))
+    views = prepare_views((same, same), SMALL, CameraPrior((None, K)))
     torch.testing.assert_close(views.intrinsics[0], views.intrinsics[1])
-    views = prepare_views((same, other), (16, 16), intrinsics=(K, None))
+    views = prepare_views((same, other), SMALL, CameraPrior((K, None)))
     assert views.intrinsics is None
     assert views.intrinsics_source is IntrinsicsSource.ESTIMATED
 
@@ -172,19 +170,22 @@ def test_one_known_camera_serves_both_of_one_size() -> None:
 def test_finer_images_come_from_the_same_crop_where_a_baseline_is_known() -> None:
     rng = np.random.default_rng(0)
     original_images = tuple(rng.integers(0, 256, (128, 160, 3), dtype=np.uint8) for _ in range(2))
-    views = prepare_views(original_images, (32, 40), stereo_factor=2, baseline=0.1)
+    finer = image_format((32, 40), stereo_factor=2)
+    views = prepare_views(original_images, finer, stereo_rig(None, 0.1))
     assert views.stereo_images.shape == (2, 3, 64, 80)
     shrunk = torch.nn.functional.avg_pool2d(views.stereo_images, 2)
     torch.testing.assert_close(shrunk, views.images, atol=1.5 / 255, rtol=0)
-    assert views.rectified_baseline == 0.1
-    numpys = prepare_views(original_images, (32, 40), baseline=np.float64(0.1))
-    assert type(numpys.rectified_baseline) is float
-    assert prepare_views(original_images, (32, 40), stereo_factor=2).stereo_images is None
+    assert views.prior.rectified_baseline == 0.1
+    numpys = prepare_views(original_images, finer, stereo_rig(None, np.float64(0.1)))
+    assert type(numpys.prior.rectified_baseline) is float
+    assert prepare_views(original_images, finer).stereo_images is None
+    free = CameraPrior(baseline=0.1)
+    assert prepare_views(original_images, finer, free).stereo_images is None, "not rectified"
 
 
 def test_small_images_are_enlarged_smoothly() -> None:
     ramp = np.repeat(np.arange(16, dtype=np.uint8)[None, :, None] * 10, 16, 0).repeat(3, 2)
-    row = prepare_views((ramp, ramp), (64, 64)).images[0, 0, 0]
+    row = prepare_views((ramp, ramp), image_format((64, 64))).images[0, 0, 0]
     assert float((row[1:] - row[:-1]).max()) < 5 / 255
 
 
@@ -198,17 +199,37 @@ def test_small_images_are_enlarged_smoothly() -> None:
         ((np.zeros((64, 64, 3), np.uint8),) * 2, {"baseline": float("nan")}, "baseline nan"),
         (
             (np.zeros((64, 64, 3), np.uint8), np.zeros((64, 60, 3), np.uint8)),
-            {"baseline": 0.1},
+            {"baseline": 0.1, "rectified": True},
             "(64, 60)",
         ),
         ((np.zeros((64, 64, 3), np.uint8),) * 2, {"intrinsics": (-K, None)}, "-500.0"),
         ((np.zeros((64, 64, 3), np.uint8),) * 2, {"intrinsics": (K,)}, "1 intrinsics"),
+        ((np.zeros((64, 64, 3), np.uint8),) * 2, {"stamps_ns": (1, 2, 3)}, "3 stamps_ns"),
+        ((np.zeros((64, 64, 3), np.uint8),), {}, "1 images given"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(
     original_images: tuple, kwargs: dict, named: str
 ) -> None:
     with pytest.raises(SemsplatError) as caught:
-        prepare_views(original_images, (16, 16), **kwargs)
+        prepare_views(original_images, SMALL, CameraPrior(**kwargs))
     assert caught.value.code is ErrorCode.INVALID_ARGUMENT
     assert named in caught.value.message
+
+
+def test_an_unrectified_baseline_is_for_images_of_any_size_and_any_number_of_views() -> None:
+    sizes = (64, 64), (48, 80), (100, 64)
+    images = [np.zeros((*size, 3), np.uint8) for size in sizes]
+    prior = CameraPrior((K, None, K), baseline=0.3)
+    views = prepare_views(images, SMALL, prior)
+    assert len(views) == 3 and views.images.shape == (3, 3, 16, 16)
+    assert views.prior.baseline == 0.3 and views.prior.rectified_baseline is None
+    assert views.intrinsics is None, "the second camera's size has no known camera"
+
+
+def test_principal_points_of_both_cameras_are_kept() -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    other = K.clone()
+    other[0, 2] += 30.0
+    views = prepare_views((image, image), image_format((128, 160)), CameraPrior((K, other)))
+    assert float(views.intrinsics[1, 0, 2] - views.intrinsics[0, 0, 2]) == pytest.approx(8.0)

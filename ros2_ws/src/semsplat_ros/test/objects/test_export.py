@@ -58,7 +58,7 @@ def test_ply_has_the_layout_of_3d_gaussian_splatting(tmp_path: Path) -> None:
 def test_a_folder_tells_the_whole_story(tmp_path: Path) -> None:
     perceiver = Perceiver(FakeModel())
     vocabulary = perceiver.make_vocabulary(["chair", "table"], 1)
-    perception = perceiver.perceive(perceiver.prepare(LEFT, LEFT), vocabulary)
+    perception = perceiver.perceive(perceiver.prepare((LEFT, LEFT)), vocabulary)
     answers = [perceiver.query(perception, "find the chair")]
     files = write_all(perception, (LEFT, LEFT), answers, tmp_path / "new" / "folder")
     assert all(f.stat().st_size > 0 for f in files)

@@ -29,7 +29,7 @@ def scene_of(
     left: np.ndarray, right: np.ndarray | None = None, **switches: object
 ) -> SemanticScene:
     model = FakeModel(image_size=(64, 80), **switches)
-    views = prepare_views((left, left if right is None else right), model.image_size)
+    views = prepare_views((left, left if right is None else right), model.info)
     return model.predict(views)
 
 

@@ -70,7 +70,7 @@ def two_objects() -> Perception:
     perceiver = Perceiver(FakeModel())
     left = block_image({"red": (20, 40, 40, 60), "green": (100, 60, 30, 30)})
     vocabulary = perceiver.make_vocabulary(["chair", "table", "wall"], 1)
-    perception = perceiver.perceive(perceiver.prepare(left, left), vocabulary)
+    perception = perceiver.perceive(perceiver.prepare((left, left)), vocabulary)
     assert len(perception.instances) == 2
     return perception
 

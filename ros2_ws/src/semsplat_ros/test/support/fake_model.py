@@ -17,11 +17,11 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from semsplat_ros.families.base import LanguageKind, LanguageProfile, ModelInfo
+from semsplat_ros.families.base import LanguageKind, LanguageProfile
 from semsplat_ros.scene import (
     Cameras,
     Gaussians,
-    IntrinsicsSource,
+    ModelInfo,
     Provenance,
     Scale,
     ScaleStatus,
@@ -124,7 +124,7 @@ class FakeModel:
     depth_from_brightness: bool = False
     """Depth 1 m where the image is white, 4 m where it is black."""
     camera_distance: float = 0.0
-    """Between the views along +x, in the scene's units, where no rectified baseline is known."""
+    """From view to view along +x, in the scene's units, where no rectified baseline is known."""
     metric: bool = True
     stereo_factor: int = 0
     closed_set: bool = False
@@ -219,7 +219,9 @@ class FakeModel:
             scale=_scale(views, self.metric),
             images=images,
             crops=views.crops,
-            provenance=Provenance("fake-rule", self.latency_s, views.stamps_ns, views.frame),
+            provenance=Provenance(
+                "fake-rule", self.latency_s, views.prior.stamps_ns, views.prior.frame
+            ),
         )
 
 
@@ -248,10 +250,9 @@ def _cameras(views: Views, distance: float) -> Cameras:
         one = torch.tensor([[width, 0.0, width / 2], [0.0, width, height / 2], [0.0, 0.0, 1.0]])
         intrinsics = one.repeat(count, 1, 1)
     first_from_view = torch.eye(4).repeat(count, 1, 1)
-    known = views.rectified_baseline
-    first_from_view[1:, 0, 3] = distance if known is None else known
-    source = IntrinsicsSource.ESTIMATED if views.intrinsics is None else views.intrinsics_source
-    return Cameras(first_from_view, intrinsics, source)
+    known = views.prior.rectified_baseline
+    first_from_view[:, 0, 3] = torch.arange(count) * (distance if known is None else known)
+    return Cameras(first_from_view, intrinsics, views.intrinsics_source)
 
 
 def _unproject(
@@ -268,6 +269,6 @@ def _unproject(
 
 
 def _scale(views: Views, metric: bool) -> Scale:
-    if views.rectified_baseline is not None:
+    if views.prior.rectified_baseline is not None:
         return Scale(ScaleStatus.BASELINE)
     return Scale(ScaleStatus.MODEL if metric else ScaleStatus.RELATIVE)

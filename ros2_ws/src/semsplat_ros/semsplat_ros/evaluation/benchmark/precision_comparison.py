@@ -49,7 +49,7 @@ def _observe(
     """Raw outputs of a model on a pair, and what its point transformers were given; besides their
     outputs for `inputs`, under their names with :data:`SAME_POINTS`.
     """
-    views = Perceiver(model).prepare(pair.left, pair.right)
+    views = Perceiver(model).prepare((pair.left, pair.right))
     parts = {n: m for n, m in vars(model).items() if isinstance(m, nn.Module)}
     modules = nn.ModuleDict(parts)
     with raw_outputs(modules) as outputs, point_inputs(modules) as given:

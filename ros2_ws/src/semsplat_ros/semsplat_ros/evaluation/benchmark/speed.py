@@ -117,13 +117,12 @@ def time_model(perceiver: Perceiver, pair: BenchPair, runs: int) -> dict[str, An
         ``pairs_per_s``, ``model_ms`` and ``stages_ms`` of :data:`MODEL_STAGES`, whose times add up
         to the model's in every run.
     """
-    matrix = torch.from_numpy(pair.rig.intrinsics)
+    matrix = pair.rig.intrinsics
+    prior = CameraPrior((matrix, matrix), baseline=pair.rig.baseline, rectified=True)
     rows: dict[str, list[float]] = defaultdict(list)
     for run in range(WARM_UP + runs):
         start = time.perf_counter()
-        views = perceiver.prepare(
-            pair.left, pair.right, intrinsics=(matrix, matrix), baseline=pair.rig.baseline
-        )
+        views = perceiver.prepare((pair.left, pair.right), prior)
         prepared = time.perf_counter()
         perception = perceiver.perceive(views)
         _wait_for(perceiver.model.device)
@@ -149,7 +148,7 @@ def time_by_module(
         ``pairs_per_s``, ``model_ms`` and ``stages_ms`` by the child's name, with
         :data:`OUTSIDE` for what predict does besides: together they are the model's time.
     """
-    views = Perceiver(model).prepare(pair.left, pair.right)
+    views = Perceiver(model).prepare((pair.left, pair.right))
     totals: list[float] = []
     rows: list[Mapping[str, float]] = []
     with module_times(network, model.device) as times:

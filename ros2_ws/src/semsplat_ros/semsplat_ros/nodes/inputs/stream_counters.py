@@ -191,7 +191,9 @@ class Offsets:
                 found[name] = min(medians, key=abs) / 1e9
         return found
 
-    def arrived(self, stamp_ns: int, camera: str, streams: Mapping[str, Stream], most: int) -> None:
+    def arrived(
+        self, stamp_ns: int, camera: str, streams: Mapping[str, Stream], most: int
+    ) -> None:
         """Note a good message of a camera; `most` is the tolerance in ns."""
         first = streams[self._first].newest_ns
         for name in self._arrivals if camera == self._first else (camera,):

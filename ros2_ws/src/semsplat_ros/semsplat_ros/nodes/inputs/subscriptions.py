@@ -21,7 +21,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.common.callback_guard import CallbackGuard
 from semsplat_ros.nodes.common.log_forwarding import Throttle
-from semsplat_ros.nodes.inputs.camera_rig import RigReader
+from semsplat_ros.nodes.inputs.camera_priors import CameraPriorReader
 from semsplat_ros.nodes.inputs.stream_counters import Drop, DropReason, StreamCounters
 from semsplat_ros.nodes.inputs.synchronization import ImageSynchronizer
 
@@ -84,13 +84,13 @@ class Inputs:
         self._throttle = Throttle()
         self._refuse_shared_topics()
 
-    def open(self, images: ImageSynchronizer, rig: RigReader) -> None:
-        """Subscribe; images go to `images`, calibrations to `rig`."""
+    def open(self, images: ImageSynchronizer, calibrations: CameraPriorReader) -> None:
+        """Subscribe; images go to `images`, CameraInfo to `calibrations`."""
         self._incompatible.clear()
         self._opened = time.monotonic()
         for name in self.cameras:
             self._subscribe(self._kind, self.image_topics[name], partial(images.receive, name))
-            self._subscribe(CameraInfo, self.info_topics[name], partial(rig.store, name))
+            self._subscribe(CameraInfo, self.info_topics[name], partial(calibrations.store, name))
 
     def calibration_senders(self) -> tuple[str, ...]:
         """The cameras whose CameraInfo has a publisher now."""

@@ -37,7 +37,7 @@ from semsplat_ros.nodes.outputs.pair_messages import PairMessages, relative_pose
 from semsplat_ros.nodes.outputs.point_cloud import instance_cloud
 from semsplat_ros.nodes.outputs.scene_arrays import SceneArrays
 from semsplat_ros.nodes.outputs.snapshot import Snapshot
-from semsplat_ros.nodes.outputs.target_frame import Placement, not_metric, place
+from semsplat_ros.nodes.outputs.target_frame import Placement, not_metric
 from semsplat_ros.nodes.parameters.settings import Settings
 
 MIN_MARKER_LIFETIME = 1.0
@@ -91,9 +91,7 @@ def reliable(depth: int, latched: bool = False) -> QoSProfile:
 def _serialised(topic: Topic, message: Any) -> bytes:
     """What goes over DDS; a publisher would not look at the type of bytes."""
     if not isinstance(message, topic.kind):
-        raise TypeError(
-            f"{topic.name} takes {topic.kind.__name__}, got {type(message).__name__}"
-        )
+        raise TypeError(f"{topic.name} takes {topic.kind.__name__}, got {type(message).__name__}")
     return serialize_message(message)
 
 
@@ -103,7 +101,7 @@ class Outputs:
     Args:
         node: to publish through; its parameters override each topic's QoS (``qos_overrides.*``).
         times: where the time of filling and publishing is noted.
-        transforms: TF, for target_frame and publish_relative_tf.
+        transforms: TF, for publish_relative_tf.
         cameras: the names of the cameras; see :meth:`set_cameras`.
     """
 
@@ -130,7 +128,7 @@ class Outputs:
             for name in self._topics.keys() - topics.keys():
                 self._node.destroy_publisher(self._publishers.pop(name))
                 del self.counts[name], self._taken_back[name]
-            for name in topics.keys() - self._topics.keys():
+            for name in [name for name in topics if name not in self._topics]:
                 self._publishers[name] = self._create(topics[name])
                 self.counts[name] = self._taken_back[name] = 0
             self._topics = topics
@@ -150,27 +148,28 @@ class Outputs:
             for name, publisher in self._publishers.items()
         }
 
-    def publish_pair(self, snapshot: Snapshot, first_image: np.ndarray, settings: Settings) -> None:
+    def publish_pair(
+        self,
+        snapshot: Snapshot,
+        first_image: np.ndarray,
+        settings: Settings,
+        placement: Placement,
+    ) -> None:
         """Publish everything that somebody receives of one pair or set.
 
         Args:
             snapshot: the processed images.
             first_image: the original image of the first camera, uint8 [H, W, 3].
             settings: which outputs are on, opacity and number of points.
+            placement: the frame for its objects.
         """
         self._note_period(snapshot.made)
-        placement = self.place(snapshot, settings)
         pair = PairMessages(snapshot, first_image, settings, placement, self._lifetime())
         self._notice(pair)
         self._publish_all(pair.makers())
         if settings.publish_relative_tf:
             for transform in pair.transforms():
                 self._transforms.send(transform)
-
-    def place(self, snapshot: Snapshot, settings: Settings) -> Placement:
-        """The frame for the objects of a scene, as TF is now."""
-        is_metric = snapshot.perception.scene.scale.is_metric
-        return place(self._transforms, snapshot.header, is_metric, settings)
 
     def publish_labels(self, labels: tuple[str, ...], version: int, stamp_ns: int) -> None:
         """Publish the labels in force; latched."""
@@ -204,7 +203,7 @@ class Outputs:
         # First all are filled and serialised, then all are sent: who receives the first one would
         # else take the processor from what is still to be done for the others.
         with self._times.measure("fill"):
-            wanted = [name for name in makers if self._topics[name].always or self._wanted(name)]
+            wanted = [name for name in makers if self._wanted(name)]
             ready = [(name, _serialised(self._topics[name], makers[name]())) for name in wanted]
         with self._times.measure("publish"):
             for name, message in ready:
@@ -219,9 +218,11 @@ class Outputs:
         self.counts[name] += 1
 
     def _wanted(self, name: str) -> bool:
-        publisher = self._publishers.get(name)
+        topic = self._topics.get(name)
+        if topic is None or topic.always:
+            return topic is not None
         try:
-            return publisher is not None and publisher.get_subscription_count() > 0
+            return self._publishers[name].get_subscription_count() > 0
         except InvalidHandle:  # as in _send
             return False
 

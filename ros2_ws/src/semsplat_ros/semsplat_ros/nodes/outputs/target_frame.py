@@ -18,9 +18,9 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from semsplat_interfaces.msg import ObjectInstance
-from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.nodes.common.conversions import NANOSECONDS, to_point, to_quaternion
-from semsplat_ros.nodes.common.transforms import Transforms, rotation_of
+from semsplat_ros.errors import SemsplatError
+from semsplat_ros.nodes.common.conversions import to_point, to_quaternion
+from semsplat_ros.nodes.common.transforms import rotation_of
 from semsplat_ros.nodes.outputs.point_cloud import POINT
 from semsplat_ros.nodes.parameters.settings import TEMPORAL_MODE, Settings
 
@@ -81,31 +81,3 @@ def not_metric(settings: Settings) -> str:
     if settings.input.mode == TEMPORAL_MODE:
         return "positions are not in metres; for one camera take a model that is trained in metres"
     return "positions are not in metres; set scale.baseline or publish CameraInfo with P"
-
-
-def place(
-    transforms: Transforms, camera_header: Header, is_metric: bool, settings: Settings
-) -> Placement:
-    """Where the objects of a scene belong; looks TF up and never waits for it.
-
-    Args:
-        transforms: TF.
-        camera_header: stamp of the scene, optical frame of the first camera.
-        is_metric: whether positions are in metres: others fit into no other frame.
-        settings: target_frame, which may be empty, and input.mode.
-    """
-    target_frame = settings.target_frame
-    try:
-        if not is_metric:
-            raise SemsplatError(ErrorCode.NO_METRIC_SCALE, not_metric(settings))
-        if not target_frame:
-            raise SemsplatError(
-                ErrorCode.TRANSFORM_UNAVAILABLE,
-                "no target_frame is set; set it to the frame the robot drives in, for example map",
-            )
-        stamp = camera_header.stamp
-        stamp_ns = stamp.sec * NANOSECONDS + stamp.nanosec
-        matrix = transforms.lookup(target_frame, camera_header.frame_id, stamp_ns)
-    except SemsplatError as refusal:
-        return Placement(camera_header, None, refusal)
-    return Placement(Header(stamp=stamp, frame_id=target_frame), matrix, None)

@@ -76,7 +76,7 @@ def _warm_up(perceiver: Perceiver) -> None:
     """One grey pair and one question: what is loaded at first use is there for the first user."""
     height, width = perceiver.model.info.image_size
     grey = np.full((height, width, 3), 127, np.uint8)
-    perception = perceiver.perceive(perceiver.prepare(grey, grey))
+    perception = perceiver.perceive(perceiver.prepare((grey, grey)))
     try:
         perceiver.relevancy(perception, "anything")
     except SemsplatError as problem:

@@ -1,7 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""perception_node: image pairs (or larger sets) in; clouds, instances, masks and answers to words out. Wiring
-only."""
+"""perception_node: image pairs or larger sets in; clouds, instances, masks and answers to words
+out. Wiring only."""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from semsplat_ros.nodes.common.log_forwarding import forward_logs, stop_forwardi
 from semsplat_ros.nodes.common.process import EXIT_DEVICE_LOST, leave, run
 from semsplat_ros.nodes.common.stage_times import StageTimes
 from semsplat_ros.nodes.common.transforms import Transforms
-from semsplat_ros.nodes.inputs.camera_rig import RigReader
+from semsplat_ros.nodes.inputs.camera_priors import CameraPriorReader
 from semsplat_ros.nodes.inputs.subscriptions import Inputs
 from semsplat_ros.nodes.inputs.synchronization import ImageSynchronizer
 from semsplat_ros.nodes.outputs.publishers import Outputs
@@ -65,10 +65,10 @@ class PerceptionNode(SafeLifecycleNode):
         self.guard = CallbackGuard()
         self.times = StageTimes()
         self.transforms = Transforms(self)
-        self.outputs = Outputs(
-            self, self.times, self.transforms, self.settings().input.cameras
+        self.outputs = Outputs(self, self.times, self.transforms, self.settings().input.cameras)
+        self.pipeline = Pipeline(
+            self.outputs, self.times, self.transforms, self.settings, self.now_ns
         )
-        self.pipeline = Pipeline(self.outputs, self.times, self.settings, self.now_ns)
         self.worker = Worker(self.pipeline.process)
         self.control = Control(self)
         self.services_offered = Services(self.control, self.pipeline, self.outputs)
@@ -129,7 +129,7 @@ class PerceptionNode(SafeLifecycleNode):
             self.now_ns if settings.input.allow_zero_stamp else None,
             settings.input.min_baseline_time if settings.input.mode == TEMPORAL_MODE else None,
         )
-        self.pipeline.rig_reader = RigReader(
+        self.pipeline.camera_reader = CameraPriorReader(
             self.inputs.image_topics, self.transforms, self.inputs.calibration_senders
         )
         self.pipeline.forget()
@@ -138,7 +138,7 @@ class PerceptionNode(SafeLifecycleNode):
         self.outputs.notices.clear()
         self.control.paused, self._applied = False, None
         self._apply_live_settings()
-        self.inputs.open(self.images, self.pipeline.rig_reader)
+        self.inputs.open(self.images, self.pipeline.camera_reader)
         self.worker.start_pairs(self.images, self.control.permits())
 
     def deactivate(self) -> bool:

@@ -151,7 +151,7 @@ class Services:
                 settings.query.max_chars,
                 settings.query.adaptive_threshold,
             )
-        placement = self._outputs.place(snapshot, settings)
+        placement = self._pipeline.place(snapshot, settings)
         response.header, response.info = placement.header, snapshot.info
         response.concept = clean_string(result.concept)
         response.matches = [scene_messages.to_match(match) for match in result.matches]
@@ -178,7 +178,7 @@ class Services:
                 response.instance = scene_messages.to_instance(instance)
                 arrays = SceneArrays(snapshot.perception)
                 response.points = instance_cloud(arrays, wanted, snapshot.header)
-                placement = self._outputs.place(snapshot, self._control.settings())
+                placement = self._pipeline.place(snapshot, self._control.settings())
                 placement.move_instances([response.instance])
                 placement.move_cloud(response.points)
                 return response

@@ -72,7 +72,7 @@ class StatusBoard:
         """One look at the whole node."""
         node = self._node
         pipeline, failures = node.pipeline, node.pipeline.failures
-        perceiver, rig, images = pipeline.perceiver, pipeline.rig_reader, node.images
+        perceiver, rig, images = pipeline.perceiver, pipeline.camera_reader, node.images
         pending = node.services_offered.pending
         info = None if perceiver is None else perceiver.model.info
         device = None if perceiver is None else perceiver.model.device

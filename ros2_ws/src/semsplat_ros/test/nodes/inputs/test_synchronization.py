@@ -161,7 +161,10 @@ def test_fault_3_the_tolerance_is_inclusive_to_the_nanosecond(max_offset, sign):
     guard = ImageSynchronizer(PAIR, max_offset, 5)
     feed(guard, 0, START)
     assert feed(guard, 1, START + sign * (most + 1)) is None
-    assert (guard.counters.streams["left"].waiting, guard.counters.streams["right"].waiting) == (1, 1)
+    assert (guard.counters.streams["left"].waiting, guard.counters.streams["right"].waiting) == (
+        1,
+        1,
+    )
     guard = ImageSynchronizer(PAIR, max_offset, 5)
     feed(guard, 0, START)
     pair = feed(guard, 1, START + sign * most)

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects in the frame asked for: every number against the same scene in the camera's frame."""
 
+import contextlib
 import math
+import time
 
 import numpy as np
 import pytest
@@ -12,10 +14,9 @@ from tf2_msgs.msg import TFMessage
 
 from semsplat_interfaces.msg import SceneInfo
 from semsplat_interfaces.srv import GetInstance
-from semsplat_ros.errors import ErrorCode
-from semsplat_ros.nodes.common.conversions import to_header
+from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.nodes.common.conversions import to_time
 from semsplat_ros.nodes.outputs.point_cloud import POINT
-from semsplat_ros.nodes.outputs.target_frame import place
 from test.support.fake_model import FakeModel
 from test.support.perception_rig import FRAME, Rig, wait_until
 
@@ -28,11 +29,12 @@ ROTATION = Rotation.from_quat([-0.5, 0.5, -0.5, 0.5])
 SHIFT = np.array([3.0, -2.0, 1.0])
 
 
-def camera_in_map(frame: str = FRAME) -> TransformStamped:
+def camera_in_map(frame: str = FRAME, stamp_ns: int = 0, moved: float = 0.0) -> TransformStamped:
     transform = TransformStamped(child_frame_id=frame)
     transform.header.frame_id = "map"
+    transform.header.stamp = to_time(stamp_ns)
     t, q = transform.transform.translation, transform.transform.rotation
-    t.x, t.y, t.z = SHIFT.tolist()
+    t.x, t.y, t.z = (SHIFT + [moved, 0.0, 0.0]).tolist()
     q.x, q.y, q.z, q.w = ROTATION.as_quat().tolist()
     return transform
 
@@ -48,13 +50,13 @@ def numbers(position) -> list[float]:
 def know_the_way(rig: Rig) -> None:
     broadcaster = tf2_ros.StaticTransformBroadcaster(rig.peer)
     broadcaster.sendTransform(camera_in_map())
-    placed = wait_until(
-        lambda: (
-            place(rig.node.transforms, to_header(1, FRAME), True, rig.node.settings()).problem
-            is None
-        )
-    )
-    assert placed
+
+    def known() -> bool:
+        with contextlib.suppress(SemsplatError):
+            return rig.node.transforms.lookup("map", FRAME, 1) is not None
+        return False
+
+    assert wait_until(known)
 
 
 def test_objects_are_given_in_the_target_frame_and_images_are_not(ros_graph):
@@ -212,3 +214,78 @@ def test_metres_come_from_the_transform_between_the_cameras(ros_graph):
         np.testing.assert_allclose(
             numbers(metric.centroid), np.multiply(numbers(unscaled.centroid), factor), rtol=1e-4
         )
+
+
+SECOND = 1_000_000_000
+PERIOD = SECOND // 20
+
+
+class DrivingRobot:
+    """Sends where the camera is, twenty times a second of its own time; it drives along x."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._broadcaster = tf2_ros.TransformBroadcaster(rig.peer)
+        assert wait_until(lambda: rig.peer.count_subscribers("/tf") > 0)
+        self._rig = rig
+
+    def drive(self, since_ns: int, until_ns: int) -> None:
+        for stamp in range(since_ns, until_ns + 1, PERIOD):
+            moved = 0.1 * (stamp - since_ns) / SECOND
+            self._broadcaster.sendTransform(camera_in_map(stamp_ns=stamp, moved=moved))
+            time.sleep(0.001)
+        assert wait_until(lambda: self._knows(until_ns))
+
+    def _knows(self, stamp_ns: int) -> bool:
+        with contextlib.suppress(SemsplatError):
+            return self._rig.node.transforms.lookup("map", FRAME, stamp_ns) is not None
+        return False
+
+
+def answers(rig: Rig) -> tuple:
+    found = rig.query("chair")
+    one = rig.call(
+        GetInstance, "get_instance", GetInstance.Request(id=found.matches[0].instance.id)
+    )
+    return found, one
+
+
+def test_answers_keep_the_frame_that_their_pair_was_published_in(ros_graph):
+    """tf2 forgets after ten seconds; a silent camera's objects stay where they are."""
+    rig = Rig(ros_graph, listen=("instances",), target_frame="map").wait_active()
+    rig.send_infos()
+    robot = DrivingRobot(rig)
+    stamp = rig.next_stamp() + SECOND
+    robot.drive(stamp - SECOND, stamp + SECOND)
+    published = rig.of_stamp("instances", rig.send(stamp_ns=stamp))
+    assert published.header.frame_id == "map"
+    before = answers(rig)
+    robot.drive(stamp + SECOND, stamp + 30 * SECOND)
+    with pytest.raises(SemsplatError, match="past"):
+        rig.node.transforms.lookup("map", FRAME, stamp)
+    after = answers(rig)
+    for (found, one), (later, other) in ((before, after),):
+        assert found.header.frame_id == later.header.frame_id == "map"
+        assert found.goal.approach_valid and later.goal.approach_valid
+        assert later.goal == found.goal
+        assert later.matches == found.matches
+        assert other.instance == one.instance
+        assert other.points.header.frame_id == "map"
+        assert other.points.data == one.points.data
+
+
+def test_a_transform_that_comes_late_is_taken_at_the_stamp_of_the_pair_and_kept(ros_graph):
+    rig = Rig(ros_graph, listen=("instances",), target_frame="map").wait_active()
+    rig.send_infos()
+    robot = DrivingRobot(rig)
+    stamp = rig.next_stamp() + SECOND
+    published = rig.of_stamp("instances", rig.send(stamp_ns=stamp))
+    assert published.header.frame_id == FRAME, "nobody has said yet where the camera is"
+    early, _ = answers(rig)
+    assert early.header.frame_id == FRAME and not early.goal.approach_valid
+    robot.drive(stamp - SECOND, stamp + SECOND)
+    known, _ = answers(rig)
+    assert known.header.frame_id == "map" and known.goal.approach_valid
+    robot.drive(stamp + SECOND, stamp + 30 * SECOND)
+    later, _ = answers(rig)
+    assert later.header.frame_id == "map"
+    assert later.goal == known.goal
