@@ -31,6 +31,7 @@ from semsplat_ros.scene import (
     QueryResult,
     SemanticField,
     SemanticScene,
+    ViewLayout,
     Views,
     Vocabulary,
     field_branches,
@@ -198,6 +199,7 @@ def load_perceiver(
     precision: str = "auto",
     sha256: str = "",
     threads: int = 0,
+    view_layout: ViewLayout = ViewLayout.SEPARATE,
 ) -> Perceiver:
     """A perceiver with a model of the zoo; see :func:`semsplat_ros.families.registry.load_model`.
 
@@ -208,13 +210,24 @@ def load_perceiver(
         precision: "auto", "fp32", "fp16" or "bf16".
         sha256: 64 hex digits that the file must have; empty = not checked.
         threads: PyTorch's on a CPU, in this process; 0 = what suits the model.
+        view_layout: how SpatialSplat and NoPoSplat read more than two views.
 
     Raises:
         SemsplatError: what `load_model` raises.
     """
     from semsplat_ros.families.registry import load_model
 
-    return Perceiver(load_model(name, checkpoint, device, precision, sha256, threads=threads))
+    return Perceiver(
+        load_model(
+            name,
+            checkpoint,
+            device,
+            precision,
+            sha256,
+            threads=threads,
+            view_layout=view_layout,
+        )
+    )
 
 
 def rejected_labels(labels: list[str]) -> list[str]:

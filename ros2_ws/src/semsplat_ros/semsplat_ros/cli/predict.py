@@ -1,11 +1,13 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""`semsplat predict`: two images in, Gaussians, depth, masks and answers out. No ROS needed."""
+"""`semsplat predict`: images in; Gaussians, depth, masks and answers out. No ROS needed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from semsplat_ros.scene import ViewLayout
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    left: Annotated[Path, typer.Argument(help="First image.")],
-    right: Annotated[Path, typer.Argument(help="Second image of the same place.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Two or more images of the same place, first view first.")
+    ],
     query: Annotated[
         list[str] | None, typer.Option(help='What to find, for example "chair"; repeatable.')
     ] = None,
@@ -37,12 +40,15 @@ def predict(
         bool,
         typer.Option(help="With --baseline: whether the first two images are a rectified pair."),
     ] = True,
+    view_layout: Annotated[
+        ViewLayout, typer.Option(help="How SpatialSplat and NoPoSplat read more than two images.")
+    ] = ViewLayout.SEPARATE,
     min_score: Annotated[float, typer.Option(help="Threshold of a find.", min=0, max=1)] = 0.25,
     adaptive_threshold: Annotated[
         bool, typer.Option(help="Also take clear responses below; see query.adaptive_threshold.")
     ] = False,
 ) -> None:
-    """Predict a semantic scene from two images and look for things in it."""
+    """Predict a semantic scene from two or more images and look for things in it."""
     from semsplat_ros.errors import SemsplatError
     from semsplat_ros.geometry.image_files import read_image
     from semsplat_ros.objects.export import write_all
@@ -50,15 +56,17 @@ def predict(
     from semsplat_ros.scene import CameraPrior
 
     try:
-        images = read_image(left), read_image(right)
+        pixels = tuple(read_image(path) for path in images)
         out.mkdir(parents=True, exist_ok=True)  # refused now or never
-        perceiver = load_perceiver(model, checkpoint=checkpoint, device=device)
+        perceiver = load_perceiver(
+            model, checkpoint=checkpoint, device=device, view_layout=view_layout
+        )
         prior = CameraPrior(
-            intrinsics=tuple(_intrinsics(focal, image) for image in images) if focal else (),
+            intrinsics=tuple(_intrinsics(focal, image) for image in pixels) if focal else (),
             baseline=baseline or None,
             rectified=rectified,
         )
-        views = perceiver.prepare(images, prior)
+        views = perceiver.prepare(pixels, prior)
         perception = perceiver.perceive(views)
         answers = [
             perceiver.query(
@@ -66,7 +74,7 @@ def predict(
             )
             for q in query or []
         ]
-        files = write_all(perception, images, answers, out)
+        files = write_all(perception, pixels, answers, out)
     except SemsplatError as error:
         typer.echo(f"semsplat: {error.message}", err=True)
         raise typer.Exit(2) from error

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 import yaml
@@ -20,11 +21,19 @@ from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfil
 from semsplat_ros.families.room import STEREO_FACTOR, RoomModel
 from semsplat_ros.families.weights.checkpoints import load_new
 from semsplat_ros.networks.compact import STRIDE, CompactConfig, CompactNetwork
-from semsplat_ros.scene import ModelInfo
+from semsplat_ros.scene import ModelInfo, ViewLayout
 
 BANK = "class_embeddings"
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+LAYOUT_CHOICE = ("spatialsplat", "noposplat")
 UPSTREAM = ("spatialsplat", "noposplat", "lsm", "dust3r", "mast3r", "splatt3r", "gsemsplat")
+
+
+@runtime_checkable
+class HasLayouts(Protocol):
+    """A model that can read more than two views in several ways."""
+
+    view_layout: ViewLayout
 
 
 def model_directory() -> Path:
@@ -59,6 +68,7 @@ def load_model(
     sha256: str = "",
     image_size: int = 0,
     threads: int = 0,
+    view_layout: ViewLayout = ViewLayout.SEPARATE,
 ) -> SceneModel:
     """Load a model by name.
 
@@ -72,6 +82,8 @@ def load_model(
         sha256: 64 hex digits the file must have, or "".
         image_size: side of the network image in pixels where a model can choose, 0 = as it was
             trained.
+        view_layout: how SpatialSplat and NoPoSplat read more than two views; the others have no
+            choice.
         threads: PyTorch's, in this process; 0 = all cores for an upstream system on the CPU, half
             of them, at most 4, otherwise, and no more than OMP_NUM_THREADS; see
             :func:`semsplat_ros.cpu_threads.network_threads`.
@@ -80,12 +92,21 @@ def load_model(
         SemsplatError: INVALID_ARGUMENT for an unknown name, device or precision; MODEL_NOT_LOADED
             if an upstream system has no checkpoint; IO_ERROR, BAD_FILE for the file.
     """
+    if view_layout is not ViewLayout.SEPARATE and name not in LAYOUT_CHOICE:
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"view layout '{view_layout}' was given for model '{name}', which has only one; "
+            f"{' and '.join(LAYOUT_CHOICE)} have a choice",
+        )
     target = choose_device(device)
     # Beside a network on a GPU only small operators are left to the CPU.
     small = name not in UPSTREAM or target.type != "cpu"
     torch.set_num_threads(threads or network_threads(small))
     if name in UPSTREAM:
-        return _load_upstream(name, checkpoint, target, precision, sha256, image_size)
+        model = _load_upstream(name, checkpoint, target, precision, sha256, image_size)
+        if isinstance(model, HasLayouts):
+            model.view_layout = view_layout
+        return model
     if name not in shipped_models():
         raise SemsplatError(
             ErrorCode.INVALID_ARGUMENT,

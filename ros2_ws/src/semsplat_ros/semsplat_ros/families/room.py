@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageProfile, TextEncoder
 from semsplat_ros.families.fields.coarse_field import CoarseField
+from semsplat_ros.families.room_merging import MergedViews, PairPrediction, merge_pairs
 from semsplat_ros.geometry.depth_fusion import fuse_log_depth
 from semsplat_ros.geometry.match_pose import pose_from_matches
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject
@@ -33,7 +34,6 @@ from semsplat_ros.networks.compact import (
 from semsplat_ros.scene import (
     Cameras,
     Gaussians,
-    IntrinsicsSource,
     ModelInfo,
     Provenance,
     Scale,
@@ -97,48 +97,43 @@ class RoomModel:
 
     @torch.inference_mode()
     def predict(self, views: Views) -> SemanticScene:
-        """One pass; two where intrinsics are unknown: the first finds the focal length.
+        """One pass for a pair; two where intrinsics are unknown: the first finds the focal length.
+
+        More than two views are pairs of the first view with each of the others, merged over the
+        first view (:mod:`semsplat_ros.families.room_merging`).
 
         Raises:
-            SemsplatError: INVALID_ARGUMENT unless there are two views of the model's size.
+            SemsplatError: INVALID_ARGUMENT unless there are at least two views of the model's
+                size.
         """
         self._check(views)
         started = time.perf_counter()
         images = views.images.to(self.device)
-        source, intrinsics = views.intrinsics_source, views.intrinsics
+        intrinsics = views.intrinsics
         if intrinsics is None:
-            source, intrinsics = IntrinsicsSource.ESTIMATED, self._estimate_intrinsics(images)
-        rays = pixel_rays(intrinsics.to(images), *images.shape[-2:])
-        baseline = views.prior.rectified_baseline
-        cue = self._cue(views, intrinsics)
-        prediction = self._run(images, rays, 1.0, baseline, cue)
-        log_depth = fuse_log_depth(
-            prediction.unaided_log_depth, -cue.clamp_min(1e-3).log(), prediction.cue_trust
+            intrinsics = self._estimate_intrinsics(images)
+        pairs = [self._pair(views, images, intrinsics, other) for other in range(1, len(views))]
+        merged = merge_pairs(pairs)
+        gaussians = _gaussians(images, merged, intrinsics.to(images))
+        fine = F.interpolate(
+            merged.instances, images.shape[-2:], mode="bilinear", align_corners=False
         )
-        points = unproject(log_depth.exp(), rays)
-        pose, scale = self._pose(prediction, points, rays, baseline)
-        gaussians = _gaussians(images, prediction, points, pose, intrinsics.to(images))
-        instances = F.normalize(prediction.instance, dim=1)
-        fine = F.interpolate(instances, images.shape[-2:], mode="bilinear", align_corners=False)
         seconds = time.perf_counter() - started
         return SemanticScene(
             gaussians=gaussians,
             semantics=CoarseField(
-                semantics=self._semantics(prediction),
+                semantics=merged.semantics,
                 basis=self._basis,
-                instances=instances,
+                instances=merged.instances,
                 image_size=tuple(images.shape[-2:]),
                 view=gaussians.view,
                 pixel=gaussians.pixel,
             ),
             instance_features=F.normalize(fine, dim=1).permute(0, 2, 3, 1).flatten(0, 2),
             cameras=Cameras(
-                torch.stack([torch.eye(4).to(pose), pose]),
-                intrinsics,
-                source,
-                failed=(1,) if scale.status is ScaleStatus.UNKNOWN else (),
+                merged.first_from_view, intrinsics, views.intrinsics_source, merged.failed
             ),
-            scale=scale,
+            scale=merged.scale,
             images=images,
             crops=views.crops,
             provenance=Provenance(
@@ -149,14 +144,41 @@ class RoomModel:
             ),
         )
 
+    def _pair(
+        self,
+        views: Views,
+        images: Float[Tensor, "v 3 h w"],
+        intrinsics: Float[Tensor, "v 3 3"],
+        other: int,
+    ) -> PairPrediction:
+        """What the network says of the first view and another one."""
+        both = [0, other]
+        rays = pixel_rays(intrinsics[both].to(images), *images.shape[-2:])
+        baseline = views.prior.rectified_baseline if other == 1 else None
+        cue = self._cue(views, intrinsics, baseline)
+        prediction = self._run(images[both], rays, 1.0, baseline, cue)
+        log_depth = fuse_log_depth(
+            prediction.unaided_log_depth, -cue.clamp_min(1e-3).log(), prediction.cue_trust
+        )
+        points = unproject(log_depth.exp(), rays)
+        first_from_other, scale = self._pose(prediction, points, rays, baseline)
+        return PairPrediction(
+            points=points,
+            first_from_other=first_from_other,
+            scale=scale,
+            log_error=prediction.log_error,
+            instances=F.normalize(prediction.instance, dim=1),
+            semantics=self._semantics(prediction),
+        )
+
     def _check(self, views: Views) -> None:
         height, least = self._info.image_size
         widths = range(least, max(least, self._info.max_width) + 1, STRIDE)
-        *pair, width = views.images.shape
-        if pair != [2, 3, height] or width not in widths:
+        count, *size, width = views.images.shape
+        if count < 2 or size != [3, height] or width not in widths:
             raise SemsplatError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"model {self._info.name} takes two images of {height} pixels by one of "
+                f"model {self._info.name} takes two or more images of {height} pixels by one of "
                 f"{[*widths]}, got {tuple(views.images.shape)}; let Perceiver.prepare make them",
             )
 
@@ -175,26 +197,35 @@ class RoomModel:
         with torch.autocast(images.device.type, self._dtype, enabled=autocast):
             return self._network(x)
 
-    def _estimate_intrinsics(self, images: Float[Tensor, "2 3 h w"]) -> Float[Tensor, "2 3 3"]:
-        """A first pass with a default camera; the network says what it really was."""
+    def _estimate_intrinsics(self, images: Float[Tensor, "v 3 h w"]) -> Float[Tensor, "v 3 3"]:
+        """A first pass with a default camera; the network says what it really was.
+
+        Of several pairs the middle of what they say: all views are taken for one make of camera.
+        """
         height, width = images.shape[-2:]
         start = default_intrinsics(height, width).to(images)
         rays = pixel_rays(start.expand(2, 3, 3), height, width)
-        prediction = self._run(images, rays, 0.0, None, images.new_zeros(2, height, width))
-        focal = height * prediction.log_focal.exp()
-        intrinsics = start.repeat(2, 1, 1)
+        unknown = images.new_zeros(2, height, width)
+        log_focals = []
+        for other in range(1, len(images)):
+            prediction = self._run(images[[0, other]], rays, 0.0, None, unknown)
+            log_focals.append(prediction.log_focal)
+        intrinsics = start.repeat(len(images), 1, 1)
+        of_first = torch.stack([pair[0] for pair in log_focals]).median()
+        focal = height * torch.stack([of_first, *(pair[1] for pair in log_focals)]).exp()
         intrinsics[:, 0, 0] = intrinsics[:, 1, 1] = focal
         return intrinsics
 
-    def _cue(self, views: Views, intrinsics: Float[Tensor, "2 3 3"]) -> Float[Tensor, "2 h w"]:
-        """Inverse depth from row matching where the rig is calibrated, else zeros."""
-        baseline = views.prior.rectified_baseline
+    def _cue(
+        self, views: Views, intrinsics: Float[Tensor, "v 3 3"], baseline: float | None
+    ) -> Float[Tensor, "2 h w"]:
+        """Inverse depth from row matching where the pair is calibrated, else zeros."""
         if baseline is None or views.stereo_images is None:
-            return torch.zeros_like(views.images[:, 0]).to(self.device)
+            return torch.zeros_like(views.images[:2, 0]).to(self.device)
         finer_images = (
             (views.stereo_images * 255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         )
-        finer = intrinsics.cpu().numpy().astype(np.float32)
+        finer = intrinsics[:2].cpu().numpy().astype(np.float32)
         finer[:, :2] *= STEREO_FACTOR
         cue = inverse_depth_cue(
             finer_images[0],
@@ -266,37 +297,53 @@ def _correspondences(
 
 
 def _gaussians(
-    images: Float[Tensor, "2 3 h w"],
-    prediction: CompactPrediction,
-    points: Float[Tensor, "2 3 h w"],
-    first_from_second: Float[Tensor, "4 4"],
-    intrinsics: Float[Tensor, "2 3 3"],
+    images: Float[Tensor, "v 3 h w"], merged: MergedViews, intrinsics: Float[Tensor, "v 3 3"]
 ) -> Gaussians:
-    height, width = images.shape[-2:]
+    views, _, height, width = images.shape
     count = height * width
-    first = points[0].flatten(1).T
-    second = points[1].flatten(1).T @ first_from_second[:3, :3].T + first_from_second[:3, 3]
-    footprint = FOOTPRINT * points[:, 2] / intrinsics[:, 0, 0, None, None]
-    error = torch.exp(-prediction.log_error.clamp(-5.0, 5.0))
-    means = torch.cat([first, second])
-    redundancy = _shown_by_first(second, points[0, 2], intrinsics[0])
+    poses = merged.first_from_view
+    means = [
+        points.flatten(1).T @ pose[:3, :3].T + pose[:3, 3]
+        for points, pose in zip(merged.points, poses, strict=True)
+    ]
+    footprint = FOOTPRINT * merged.points[:, 2] / intrinsics[:, 0, 0, None, None]
+    error = torch.exp(-merged.log_error.clamp(-5.0, 5.0))
+    together = torch.cat(means)
     return Gaussians(
-        means=means,
+        means=together,
         scales=footprint.reshape(-1, 1).expand(-1, 3).contiguous(),
-        quats_wxyz=means.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(2 * count, 1),
+        quats_wxyz=together.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(views * count, 1),
         opacities=(0.95 / (1.0 + (error / ERROR_SCALE) ** 2)).flatten(),
-        sh=((images - 0.5) / SH_DC).permute(0, 2, 3, 1).reshape(2 * count, 1, 3),
-        view=torch.arange(2, device=means.device).repeat_interleave(count),
-        pixel=torch.arange(count, device=means.device).repeat(2),
-        importances=torch.cat([torch.ones_like(redundancy), 1.0 - redundancy]),
+        sh=((images - 0.5) / SH_DC).permute(0, 2, 3, 1).reshape(views * count, 1, 3),
+        view=torch.arange(views, device=together.device).repeat_interleave(count),
+        pixel=torch.arange(count, device=together.device).repeat(views),
+        importances=1.0 - _redundancy(means, merged, intrinsics),
         confidences=(1.0 / error).flatten(),
     )
 
 
-def _shown_by_first(
+def _redundancy(
+    means: list[Float[Tensor, "p 3"]], merged: MergedViews, intrinsics: Float[Tensor, "v 3 3"]
+) -> Float[Tensor, " n"]:
+    """How sure it is, 0..1, that a view before its own shows a Gaussian already."""
+    out = [torch.zeros_like(means[0][:, 0])]
+    for view in range(1, len(means)):
+        shown = torch.zeros_like(means[view][:, 0])
+        for earlier in range(view):
+            points = means[view]
+            if earlier:
+                earlier_from_first = torch.linalg.inv(merged.first_from_view[earlier])
+                points = points @ earlier_from_first[:3, :3].T + earlier_from_first[:3, 3]
+            depth = merged.points[earlier, 2]
+            shown = torch.maximum(shown, _shown_by(points, depth, intrinsics[earlier]))
+        out.append(shown)
+    return torch.cat(out)
+
+
+def _shown_by(
     points: Float[Tensor, "n 3"], depth: Float[Tensor, "h w"], intrinsics: Float[Tensor, "3 3"]
 ) -> Float[Tensor, " n"]:
-    """How sure it is, 0..1, that the first view shows these points: 0.5 at 6 % depth
+    """How sure it is, 0..1, that a view shows these points of its frame: 0.5 at 6 % depth
     difference."""
     height, width = depth.shape
     z = points[:, 2].clamp_min(1e-3)

@@ -36,6 +36,7 @@ from semsplat_ros.scene import (
     Scale,
     ScaleStatus,
     SemanticScene,
+    ViewLayout,
     Views,
 )
 
@@ -66,6 +67,15 @@ class NoPoSplatModel:
     def info(self) -> ModelInfo:
         """Facts about the model."""
         return self._info
+
+    @property
+    def view_layout(self) -> ViewLayout:
+        """How more than two views are read."""
+        return self.network.backbone.layout
+
+    @view_layout.setter
+    def view_layout(self, layout: ViewLayout) -> None:
+        self.network.backbone.layout = layout
 
     @property
     def device(self) -> torch.device:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from semsplat_ros.networks.precision import CentredLinear
 from semsplat_ros.networks.rope import RopeTable, apply_rope, grid_positions, rope_table
+from semsplat_ros.scene import ViewLayout
 
 NORM_EPS = 1e-6
 CENTRED_BLOCKS = 4
@@ -232,6 +233,7 @@ class TwoViewTransformer(nn.Module):
 
     def __init__(self, config: CrocoConfig | None = None) -> None:
         super().__init__()
+        self.layout = ViewLayout.SEPARATE
         self.config = c = config or CrocoConfig()
         self.patch_embed = PatchEmbed(c.patch, c.encoder_width)
         self.enc_blocks = nn.ModuleList(
@@ -264,6 +266,15 @@ class TwoViewTransformer(nn.Module):
         is the last.
         """
         c = self.config
+        table = self._table(images, c.encoder_width // c.encoder_heads)
+        return self._encode_tokens(self._tokens(images, intrinsics), table)
+
+    def _tokens(
+        self,
+        images: Float[Tensor, "views 3 h w"],
+        intrinsics: Float[Tensor, "views 3 3"] | None,
+    ) -> Float[Tensor, "views n c"]:
+        c = self.config
         tokens = self.patch_embed(images).to(self.enc_norm.weight.dtype)
         if c.intrinsics_token:
             if intrinsics is None:
@@ -272,7 +283,11 @@ class TwoViewTransformer(nn.Module):
                 )
             token = self.intrinsic_encoder(_into(intrinsics.flatten(1), self.intrinsic_encoder))
             tokens = torch.cat((tokens, token.to(tokens.dtype).unsqueeze(1)), dim=1)
-        table = self._table(images, c.encoder_width // c.encoder_heads)
+        return tokens
+
+    def _encode_tokens(
+        self, tokens: Float[Tensor, "sequences n c"], table: RopeTable
+    ) -> Float[Tensor, "sequences n c"]:
         for block in self.enc_blocks:
             tokens = block(tokens, table)
         return self.enc_norm(tokens)
@@ -284,12 +299,17 @@ class TwoViewTransformer(nn.Module):
         normalised.
         """
         b, v = tokens.shape[:2]
+        joined = self.layout is ViewLayout.JOINED
         x = self.decoder_embed(_into(tokens, self.decoder_embed)).to(tokens.dtype)
         memory_table = table.repeat(v - 1)
         reference, others = [], []
         for block, block2 in zip(self.dec_blocks, self.dec_blocks2, strict=True):
             first = block(x[:, 0], x[:, 1:].flatten(1, 2), table, memory_table)
-            rest = block2(x[:, 1:].flatten(0, 1), _all_but_own(x), table, memory_table)
+            if joined:
+                rest = block2(x[:, 1:].flatten(1, 2), x[:, 0], memory_table, table)
+                rest = rest.unflatten(1, (v - 1, -1)).flatten(0, 1)
+            else:
+                rest = block2(x[:, 1:].flatten(0, 1), _all_but_own(x), table, memory_table)
             x = torch.cat((first.unsqueeze(1), rest.unflatten(0, (b, v - 1))), dim=1)
             reference.append(first)
             others.append(rest)
@@ -317,7 +337,7 @@ class TwoViewTransformer(nn.Module):
                 f"needs 2 or more views, sides multiples of {c.patch}; got {tuple(images.shape)}"
             )
         flat = None if intrinsics is None else intrinsics.flatten(0, 1)
-        encoded = self.encode(images.flatten(0, 1), flat).unflatten(0, (b, v))
+        encoded = self._encode_views(images, flat)
         table = self._table(images, c.decoder_width // c.decoder_heads)
         reference, others = self.decode(encoded, table)
         reference.insert(0, encoded[:, 0])
@@ -325,6 +345,18 @@ class TwoViewTransformer(nn.Module):
         grid = (images.shape[-2] // c.patch, images.shape[-1] // c.patch)
         n = grid[0] * grid[1]
         return ViewFeatures([t[:, :n] for t in reference], [t[:, :n] for t in others], grid)
+
+    def _encode_views(
+        self, images: Float[Tensor, "b v 3 h w"], intrinsics: Float[Tensor, "bv 3 3"] | None
+    ) -> Float[Tensor, "b v n c"]:
+        b, v = images.shape[:2]
+        if self.layout is ViewLayout.SEPARATE or v == 2:
+            return self.encode(images.flatten(0, 1), intrinsics).unflatten(0, (b, v))
+        tokens = self._tokens(images.flatten(0, 1), intrinsics).unflatten(0, (b, v))
+        table = self._table(images, self.config.encoder_width // self.config.encoder_heads)
+        first = self._encode_tokens(tokens[:, 0], table)
+        others = self._encode_tokens(tokens[:, 1:].flatten(1, 2), table.repeat(v - 1))
+        return torch.cat((first.unsqueeze(1), others.unflatten(1, (v - 1, -1))), dim=1)
 
     def _table(self, images: Tensor, head_width: int) -> RopeTable:
         c = self.config

@@ -141,7 +141,8 @@ class SpatialSplatNetwork(NoPoSplatNetwork):
     """The dual field: fine Gaussians with instance features, coarse ones with semantics
     (SpatialSplat paper).
 
-    The paper has two views; more are computed in NoPoSplat's multi-view layout.
+    Of more than two views the transformer's layout is that of NoPoSplat's code, or that of the
+    supplement (8.2): :class:`semsplat_ros.scene.ViewLayout`.
     """
 
     gaussian_channels = PARAMETER_CHANNELS + 1
@@ -165,8 +166,7 @@ class SpatialSplatNetwork(NoPoSplatNetwork):
             images: RGB, -1..1, sides multiples of 16.
             intrinsics: row 0 divided by the image width, row 1 by its height.
             language: 2D language features of the views at any size, or None: geometry, colour and
-            instances do not
-                depend on them, only the coarse semantics do.
+                instances do not depend on them, only the coarse semantics do.
 
         """
         features = self.backbone(images, intrinsics)

@@ -3,6 +3,7 @@
 """A perception as files that other programs open: PLY of 3D Gaussian splatting, PNG, NPY, JSON."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def describe(perception: Perception, answers: list[QueryResult]) -> dict:
             "source": scene.cameras.source.name,
             "network_pixels": numpy_of(scene.cameras.intrinsics).round(3).tolist(),
         },
-        "first_from_second": numpy_of(scene.cameras.first_from_view[1]).round(5).tolist(),
+        "first_from_view": numpy_of(scene.cameras.first_from_view).round(5).tolist(),
+        "poses_not_found": list(scene.cameras.failed),
         "gaussians": len(scene.gaussians),
         "instances": [asdict(i) for i in perception.instances],
         "queries": [
@@ -86,20 +88,25 @@ def describe(perception: Perception, answers: list[QueryResult]) -> dict:
     }
 
 
+def view_names(count: int) -> tuple[str, ...]:
+    """What the files of each view are called after: left and right, or 1, 2, 3, ..."""
+    return ("left", "right") if count == 2 else tuple(str(i + 1) for i in range(count))
+
+
 def write_all(
     perception: Perception,
-    original_images: tuple[UInt8[np.ndarray, "h1 w1 3"], UInt8[np.ndarray, "h2 w2 3"]],
+    original_images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
     answers: list[QueryResult],
     folder: Path,
 ) -> list[Path]:
-    """Write everything that is known about a pair into a folder; returns the files."""
+    """Write everything that is known about some views into a folder; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     scene = perception.scene
     files = [folder / "gaussians.ply"]
     kept = scene.gaussians
     kept = kept.select(kept.selected())
     write_ply(kept, files[0])
-    for view, side in enumerate(("left", "right")):
+    for view, name in enumerate(view_names(len(original_images))):
         mask = instance_map(perception, view)
         drawn = draw_objects(original_images[view], mask, perception.instances, view)
         images = {
@@ -107,10 +114,10 @@ def write_all(
             "labels": label_map(perception, view),
             "overlay": drawn[..., ::-1],
         }
-        for name, image in images.items():
-            files.append(folder / f"{name}_{side}.png")
+        for what, image in images.items():
+            files.append(folder / f"{what}_{name}.png")
             cv2.imwrite(str(files[-1]), image)
-        files.append(folder / f"depth_{side}.npy")
+        files.append(folder / f"depth_{name}.npy")
         np.save(files[-1], numpy_of(scene.depth_map(view)).astype(np.float32))
     files.append(folder / "scene.json")
     files[-1].write_text(json.dumps(describe(perception, answers), indent=2) + "\n")

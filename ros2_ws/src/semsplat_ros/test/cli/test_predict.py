@@ -55,3 +55,22 @@ def test_grey_and_transparent_images_of_two_sizes(tmp_path, image):
     assert scene["queries"][0]["concept"] == "chair"
     assert cv2.imread(str(out / "masks_left.png"), cv2.IMREAD_UNCHANGED).shape == (40, 60)
     assert np.load(out / "depth_right.npy").ndim == 2
+
+
+def test_three_images_make_one_scene(tmp_path, image):
+    out = tmp_path / "out"
+    result = run(image, image, image, "--out", out, "--query", "chair")
+    assert result.exit_code == 0, result.output
+    scene = json.loads((out / "scene.json").read_text())
+    assert len(scene["first_from_view"]) == 3
+    assert all(len(found["rois"]) == 3 for found in scene["instances"])
+    for name in ("1", "2", "3"):
+        assert (out / f"masks_{name}.png").exists() and (out / f"depth_{name}.npy").exists()
+
+
+def test_one_image_and_a_layout_that_a_model_does_not_have_are_refused(tmp_path, image):
+    out = ("--out", tmp_path / "out")
+    alone = run(image, *out)
+    assert alone.exit_code == 2 and "at least two images" in alone.stderr
+    layout = run(image, image, *out, "--view-layout", "joined")
+    assert layout.exit_code == 2 and "spatialsplat and noposplat" in layout.stderr

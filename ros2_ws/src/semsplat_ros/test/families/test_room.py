@@ -137,6 +137,22 @@ def test_the_same_pair_gives_the_same_scene() -> None:
     assert torch.equal(first.gaussians.means, second.gaussians.means)
 
 
+def test_three_views_are_pairs_over_the_first_one() -> None:
+    room = model()
+    left, right = pair()
+    prior = CameraPrior((INTRINSICS,) * 3, baseline=0.2, rectified=True)
+    scene = room.predict(prepare_views((left, right, left), room.info, prior))
+    both = room.predict(views(INTRINSICS, 0.2))
+    assert len(scene.gaussians) == 3 * SIZE[0] * SIZE[1]
+    assert scene.scale.status is ScaleStatus.BASELINE
+    first_two = scene.gaussians.view < 2
+    torch.testing.assert_close(scene.gaussians.means[first_two], both.gaussians.means)
+    torch.testing.assert_close(scene.gaussians.importances[first_two], both.gaussians.importances)
+    similarity = scene.semantics.similarity(functional.normalize(torch.randn(4, 20), dim=1))
+    assert similarity.shape == (len(scene.gaussians), 4)
+    assert scene.instance_features.shape[0] == len(scene.gaussians)
+
+
 def test_a_wrong_size_is_refused() -> None:
     given = prepare_views(pair(), image_format((16, 32)))
     with pytest.raises(SemsplatError, match="Perceiver.prepare") as error:

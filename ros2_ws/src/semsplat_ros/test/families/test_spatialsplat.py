@@ -29,7 +29,7 @@ from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.networks.clip.clip import TINY_CLIP
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
-from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ScaleStatus
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ScaleStatus, ViewLayout
 from test.support.camera_priors import image_format
 from test.support.official_files import state_dict
 
@@ -251,3 +251,28 @@ class TestFiles:
         assert self.load(load_noposplat, path, image_size=512).info.image_size == (512, 512)
         with pytest.raises(SemsplatError, match="multiples"):
             self.load(load_noposplat, path, image_size=500)
+
+
+def test_the_supplements_layout_reads_the_other_views_as_one_sequence():
+    """For two views nothing changes; for three the layouts differ, and the order of the others
+    moves with them."""
+    model = spatialsplat()
+    two, three = views(2), views(3)
+    separate = [model.predict(given).gaussians.means for given in (two, three)]
+    model.view_layout = ViewLayout.JOINED
+    joined = [model.predict(given).gaussians.means for given in (two, three)]
+    torch.testing.assert_close(joined[0], separate[0])
+    assert not torch.allclose(joined[1], separate[1], atol=1e-3)
+
+
+def test_in_the_supplements_layout_the_reference_is_encoded_alone():
+    network = spatialsplat().network.backbone
+    network.layout = ViewLayout.JOINED
+    images = torch.rand(1, 3, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    intrinsics = torch.eye(3).repeat(1, 3, 1, 1)
+    other = images.clone()
+    other[:, 2] = -other[:, 2]
+    first, second = network(images, intrinsics), network(other, intrinsics)
+    torch.testing.assert_close(first.reference[0], second.reference[0])
+    mine, theirs = (f.others[0].unflatten(0, (1, 2))[:, 0] for f in (first, second))
+    assert not torch.allclose(mine, theirs, atol=1e-4), "view 1 sees view 2 in the encoder"

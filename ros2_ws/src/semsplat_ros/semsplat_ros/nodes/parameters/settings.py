@@ -16,6 +16,7 @@ from typing import Any
 from semsplat_ros.nodes.parameters.parameter_spec import ParameterSpec, Value
 from semsplat_ros.objects.clustering import ClusterSettings
 from semsplat_ros.objects.instances import SegmentationSettings
+from semsplat_ros.scene import ViewLayout
 
 MAX_LABELS = 512
 MAX_CAMERAS = 8
@@ -123,6 +124,12 @@ class ModelSettings:
         "on the CPU; half of them, at most 4, for shipped models and beside a GPU.",
         low=0,
         high=256,
+    )
+    view_layout: str = _parameter(
+        "separate",
+        "How SpatialSplat and NoPoSplat read more than two views: separate as NoPoSplat's code, "
+        "joined as SpatialSplat's supplement.",
+        choices=tuple(ViewLayout),
     )
     warmup: bool = _parameter(True, "Run the model once while configuring.")
 

@@ -15,7 +15,7 @@ from semsplat_ros.families.base import SceneModel
 from semsplat_ros.families.registry import load_model
 from semsplat_ros.nodes.parameters.settings import Settings
 from semsplat_ros.perceiver import Perceiver
-from semsplat_ros.scene import Vocabulary
+from semsplat_ros.scene import ViewLayout, Vocabulary
 
 _logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def load_from_zoo(settings: Settings) -> SceneModel:
         precision=model.precision,
         sha256=model.sha256,
         image_size=model.image_size,
+        view_layout=ViewLayout(model.view_layout),
         threads=model.threads,
     )
 
