@@ -247,7 +247,7 @@ class CameraPriorReader:
         reading = RigReading(None, None, f"no CameraInfo of {' and '.join(self.cameras)}")
         if len(infos) == 2:
             first, second = (infos[name] for name in self.cameras)
-            reading = read_rig(first, second, *named, self.cameras)
+            reading = read_rig(first, second, named[0], named[1], self.cameras)
         if reading.warning:
             warnings.append(reading.warning)
         rectified = all(named) if reading.rectified is None else reading.rectified

@@ -225,8 +225,8 @@ class ScaleSettings:
 
     baseline: float = _parameter(
         0.0,
-        "Distance of the first two cameras; 0 = from CameraInfo's P (of a pair), else from tf, else "
-        "the model's. Whether they are a rectified pair is decided by input.rectified.",
+        "Distance of the first two cameras; 0 = from CameraInfo's P (of a pair), else from tf, "
+        "else the model's. Whether they are a rectified pair is decided by input.rectified.",
         low=0.0,
         high=10.0,
         unit="m",
