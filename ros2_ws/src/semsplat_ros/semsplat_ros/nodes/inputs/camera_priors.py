@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is known about the cameras when images come: intrinsics, baseline, poses, and from where."""
+"""What is known about the cameras when images come: intrinsics, baseline, poses, and from
+where."""
 
 import logging
 import threading

@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is published of one pair or larger set of images: each message, and whether it is wanted at all."""
+"""What is published of one pair or larger set of images: each message, and whether it is wanted
+at all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's publishers, and what is published when.
 
-All messages of one pair or set carry one stamp, that of the first image, so that consumers can match them
-exactly. Nothing is filled that nobody receives.
+All messages of one pair or set carry one stamp, that of the first image, so that consumers can
+match them exactly. Nothing is filled that nobody receives.
 """
 
 import threading

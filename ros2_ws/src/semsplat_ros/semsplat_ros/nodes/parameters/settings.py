@@ -140,9 +140,8 @@ class InputSettings:
 
     cameras: tuple[str, ...] = _parameter(
         ("left", "right"),
-        "Names of the 2 to 8 cameras; the images of left come from left/image_raw, its calibration "
-        "from left/camera_info. Outputs lie in the frame of the first one. How many the model "
-        "takes is in docs/models.md.",
+        "Names of 2 to 8 cameras; the images of left come from left/image_raw, its calibration "
+        "from left/camera_info. Outputs are in the frame of the first one.",
         check=_are_cameras,
     )
     mode: str = _parameter(
@@ -225,8 +224,8 @@ class ScaleSettings:
 
     baseline: float = _parameter(
         0.0,
-        "Distance of the first two cameras; 0 = from CameraInfo's P (of a pair), else from tf, "
-        "else the model's. Whether they are a rectified pair is decided by input.rectified.",
+        "Distance of the first two cameras; 0 = from CameraInfo's P (of a pair), else from "
+        "tf, else the model's. Whether they are a rectified pair is decided by input.rectified.",
         low=0.0,
         high=10.0,
         unit="m",
