@@ -150,18 +150,14 @@ def start(context: LaunchContext) -> list[Node]:
 
 
 def perception_node(given: dict[str, str]) -> Node:
-    remappings = [
-        ("left/image_raw", given["left_image"]),
-        ("right/image_raw", given["right_image"]),
-    ]
     cameras, images = given["cameras"].split(), given["images"].split()
     if images and len(images) != len(cameras):
         raise ValueError(
             f"images has {len(images)} topics for {len(cameras)} names in cameras; give one each"
         )
-    remappings += [
-        (f"{name}/image_raw", topic) for name, topic in zip(cameras, images, strict=False)
-    ]
+    topics = {"left": given["left_image"], "right": given["right_image"]}
+    topics |= dict(zip(cameras, images, strict=False))
+    remappings = [(f"{name}/image_raw", topic) for name, topic in topics.items()]
     # Without a remapping the node listens beside the image topics, as camera drivers publish.
     for side in ("left", "right"):
         topic = given[f"{side}_camera_info"]

@@ -485,6 +485,139 @@ def test_two_threads_lose_nothing():
     assert guard.take().stamp_ns == START + (count - 1) * MS
 
 
+# --- three cameras and more ---
+
+
+def names(count: int) -> tuple[str, ...]:
+    return tuple(f"camera{index}" for index in range(count))
+
+
+@st.composite
+def many_streams(draw) -> tuple[int, list[Event]]:
+    """Cameras with jitter and losses whose images arrive in any order, each stream in its own."""
+    count = draw(st.integers(3, 5))
+    events, now = [], START
+    for _ in range(draw(st.integers(1, 25))):
+        now += draw(st.sampled_from([33, 33, 50, 100])) * MS
+        present = draw(st.sets(st.integers(0, count - 1)))
+        for camera in draw(st.permutations(sorted(present))):
+            jitter = draw(st.sampled_from([0, 0, 1, 3, 7, 12]))
+            events.append((camera, now + jitter * MS))
+    return count, events
+
+
+def fit(waiting: list[set[int]], tolerance: int) -> bool:
+    """True if one stamp of each can be taken with all within the tolerance of each other."""
+    starts = set().union(*waiting)
+    return any(
+        all(any(start <= stamp <= start + tolerance for stamp in own) for own in waiting)
+        for start in starts
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    streams=many_streams(),
+    tolerance=st.sampled_from([0, 2, 5, 20, 40]).map(lambda value: value * MS),
+    queue=st.integers(1, 6),
+)
+def test_sets_are_complete_tight_in_order_and_never_missed(streams, tolerance, queue):
+    count, events = streams
+    guard = ImageSynchronizer(names(count), tolerance / SECOND, queue)
+    waiting: list[set[int]] = [set() for _ in range(count)]
+    newest = [0] * count
+    made = 0
+    for camera, stamp in events:
+        image_set = feed(guard, camera, stamp, str(camera))
+        waiting[camera] = set(sorted(waiting[camera] | {stamp})[-queue:])
+        possible = fit(
+            [{stamp} if i == camera else own for i, own in enumerate(waiting)], tolerance
+        )
+        assert (image_set is not None) == possible
+        if image_set is None:
+            continue
+        made += 1
+        assert image_set.frames == tuple(str(index) for index in range(count))
+        assert max(image_set.stamps_ns) - min(image_set.stamps_ns) <= tolerance
+        assert image_set.stamps_ns[camera] == stamp
+        for index, own in enumerate(image_set.stamps_ns):
+            assert own in waiting[index]
+            assert own > newest[index]
+            newest[index] = own
+            waiting[index] = {other for other in waiting[index] if other > own}
+    counters = guard.counters
+    assert counters.sets == made
+    for index, stream in enumerate(counters.streams.values()):
+        assert stream.waiting == len(waiting[index])
+        gone = sum(stream.dropped.values()) + stream.duplicates + stream.unmatched
+        assert stream.received == gone + stream.waiting + made
+
+
+@pytest.mark.parametrize("max_offset", [0.0, 0.02])
+@pytest.mark.parametrize("count", [3, 8])
+def test_cameras_in_step_make_a_set_each_time(max_offset, count):
+    guard = ImageSynchronizer(names(count), max_offset, 5)
+    assert feed_pairs(guard, START, 30) == 30
+    assert guard.counters.set_offsets == dict.fromkeys(names(count)[1:], 0.0)
+    assert guard.diagnosis() == ""
+
+
+@pytest.mark.parametrize("max_offset", [0.0, 0.02])
+def test_one_silent_camera_of_three_keeps_memory_bounded(max_offset):
+    guard = ImageSynchronizer(TRIPLE, max_offset, 4)
+    for index in range(100):
+        for side in (0, 2):
+            assert feed(guard, side, START + index * 33 * MS) is None
+    front, rear, top = guard.counters.streams.values()
+    assert (front.waiting, front.unmatched, top.waiting, top.unmatched) == (4, 96, 4, 96)
+    assert rear.received == 0
+    assert feed_pairs(guard, START + 100 * SECOND, 5) == 5
+
+
+def test_of_three_cameras_the_one_that_is_off_is_named():
+    guard = ImageSynchronizer(TRIPLE, 0.02, 5)
+    for index in range(40):
+        start = START + index * 700 * MS
+        for side, offset in enumerate((0, 5, 310)):
+            feed(guard, side, start + offset * MS)
+    sentence = guard.diagnosis()
+    assert "front and top 0.310 s > input.max_offset 0.020 s" in sentence
+    assert "rear" not in sentence
+
+
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_of_three_cameras_the_late_one_is_named(late):
+    guard = ImageSynchronizer(TRIPLE, 0.005, 3)
+    for index in range(60):
+        for side in {0, 1, 2} - {late}:
+            feed(guard, side, START + index * 33 * MS)
+        if index >= 9:
+            feed(guard, late, START + (index - 9) * 33 * MS)
+    sentence = guard.diagnosis()
+    assert sentence.startswith(TRIPLE[late])
+    assert "0.297 s" in sentence
+    assert "input.queue" in sentence
+
+
+def test_cameras_that_are_never_all_together_are_told_to_be_triggered():
+    """Two of three drop every second image, and not the same."""
+    guard = ImageSynchronizer(TRIPLE, 0.04, 5)
+    for index in range(60):
+        start = START + index * 100 * MS
+        for side in (0, 1 + index % 2):
+            assert feed(guard, side, start) is None
+    assert "no sets of images" in guard.diagnosis()
+    assert feed_pairs(guard, START + 100 * SECOND, 3) == 3
+    assert guard.diagnosis() == ""
+
+
+def test_a_camera_of_three_whose_clock_was_set_back_starts_all_anew():
+    guard = ImageSynchronizer(TRIPLE, 0.02, 5)
+    feed_pairs(guard, START, 10)
+    assert feed_pairs(guard, START - 50 * SECOND, 10) == 10
+    assert "front stamps went back" in guard.counters.last_reset
+
+
 # --- the slot ---
 
 
