@@ -191,21 +191,29 @@ class Offsets:
                 found[name] = min(medians, key=abs) / 1e9
         return found
 
-    def arrived(
-        self, stamp_ns: int, camera: str, streams: Mapping[str, Stream], most: int
-    ) -> None:
-        """Note a good message of a camera; `most` is the tolerance in ns."""
+    def arrived(self, camera: str, streams: Mapping[str, Stream]) -> None:
+        """Note a good message of a camera."""
         first = streams[self._first].newest_ns
         for name in self._arrivals if camera == self._first else (camera,):
             newest = streams[name].newest_ns
             if newest is not None and first is not None:
                 self._arrivals[name][camera].append(newest - first)
+
+    def unmatched(
+        self, stamp_ns: int, camera: str, streams: Mapping[str, Stream], most: int
+    ) -> None:
+        """Note a message that completed no set; `most` is the tolerance in ns."""
         others = [stream.stamps for name, stream in streams.items() if name != camera]
         if not others or not all(others):
             return
         self._since_set += 1
-        nearest = [min(stamps, key=lambda other: abs(other - stamp_ns)) for stamps in others]
-        self._missed += max(stamp_ns, *nearest) - min(stamp_ns, *nearest) <= most
+        nearest = [stamp_ns]
+        for stamps in others:
+            near = [stamp for stamp in stamps if abs(stamp - stamp_ns) <= most]
+            if not near:
+                return
+            nearest.append(min(near, key=lambda stamp: abs(stamp - stamp_ns)))
+        self._missed += max(nearest) - min(nearest) <= most
 
     def matched(self, stamps_ns: tuple[int, ...]) -> None:
         """Note a set."""

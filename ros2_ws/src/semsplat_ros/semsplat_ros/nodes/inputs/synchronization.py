@@ -205,7 +205,7 @@ class ImageSynchronizer:
             self._streams[camera].duplicates += 1
         else:
             before[index] += 1
-        self._offsets.arrived(stamp_ns, camera, self._streams, self._matcher.max_offset_ns)
+        self._offsets.arrived(camera, self._streams)
         image_set = self._matcher.add(index, message)
         streams = self._streams.values()
         if image_set is not None:
@@ -215,6 +215,9 @@ class ImageSynchronizer:
                 stream.matched_ns = stamp
             self._offsets.matched(image_set.stamps_ns[: len(streams)])
             self._slot.put(image_set)
+        else:
+            most = self._matcher.max_offset_ns
+            self._offsets.unmatched(stamp_ns, camera, self._streams, most)
         if not self._matcher.counts_unmatched:
             return
         matched = image_set is not None
