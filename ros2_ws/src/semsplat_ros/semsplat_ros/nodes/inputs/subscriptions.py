@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import partial
 
+import message_filters
 from rclpy.callback_groups import CallbackGroup
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
@@ -77,7 +77,7 @@ class Inputs:
         self._kind = CompressedImage if transport == "compressed" else Image
         self.image_topics = {name: self._image_topic(name) for name in cameras}
         self.info_topics = {name: self._info_topic(name) for name in cameras}
-        self._subscriptions: list[Subscription] = []
+        self._subscribers: list[message_filters.Subscriber] = []
         self._lock = threading.Lock()
         self._incompatible: dict[str, str] = {}
         self._opened = float("nan")
@@ -99,9 +99,9 @@ class Inputs:
 
     def close(self) -> None:
         """Unsubscribe."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        for subscriber in self._subscribers:
+            self._node.destroy_subscription(subscriber.sub)
+        self._subscribers = []
 
     def dropped(self, drop: Drop) -> None:
         """Log a message that could not be used: at once if it is new, then now and then."""
@@ -215,19 +215,19 @@ class Inputs:
                 self._incompatible[topic] = text
             _logger.error("%s", text)
 
-        self._subscriptions.append(
-            self._node.create_subscription(
-                kind,
-                topic,
-                self._guard.callback(topic, callback),
-                sensor_data(),
-                callback_group=self._group,
-                event_callbacks=SubscriptionEventCallbacks(
-                    incompatible_qos=self._guard.callback(f"{topic} QoS event", on_incompatible)
-                ),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
+        subscriber = message_filters.Subscriber(
+            self._node,
+            kind,
+            topic,
+            qos_profile=sensor_data(),
+            callback_group=self._group,
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=self._guard.callback(f"{topic} QoS event", on_incompatible)
+            ),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
+        subscriber.registerCallback(self._guard.callback(topic, callback))
+        self._subscribers.append(subscriber)
 
 
 def _dropping(camera: str, stream: StreamCounters) -> list[Concern]:
