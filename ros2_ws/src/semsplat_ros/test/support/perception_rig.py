@@ -170,20 +170,24 @@ class Rig:
         return header
 
     def send_set(
-        self, offsets_ns: dict[str, int] | None = None, but: tuple[str, ...] = ()
+        self,
+        offsets_ns: dict[str, int] | None = None,
+        but: tuple[str, ...] = (),
+        pixels: dict[str, np.ndarray] | None = None,
     ) -> Header:
         """Publish one image of each camera; returns the first one's header.
 
         Args:
             offsets_ns: by camera, added to the stamp.
             but: cameras that stay silent.
+            pixels: by camera, of :data:`ROOM` if none are given.
         """
         stamp_ns = self.next_stamp()
         for name in self.names:
             if name not in but:
                 own = stamp_ns + (offsets_ns or {}).get(name, 0)
                 header = self.header(own, f"{name}_optical")
-                self.cameras[name].publish(self.image(header))
+                self.cameras[name].publish(self.image(header, (pixels or {}).get(name)))
         return self.header(stamp_ns + (offsets_ns or {}).get(self.names[0], 0))
 
     def of_stamp(self, topic: str, header: Header, timeout: float = TIMEOUT_S):

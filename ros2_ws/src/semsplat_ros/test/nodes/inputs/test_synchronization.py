@@ -599,6 +599,43 @@ def test_of_three_cameras_the_late_one_is_named(late):
     assert "input.queue" in sentence
 
 
+def test_two_cameras_that_fit_the_first_but_not_each_other_are_named():
+    guard = ImageSynchronizer(TRIPLE, 0.02, 5)
+    for index in range(40):
+        start = START + index * 700 * MS
+        for side, offset in ((1, -15), (2, 15), (0, 0)):
+            assert feed(guard, side, start + offset * MS) is None
+    assert "rear and top 0.030 s > input.max_offset" in guard.diagnosis()
+
+
+def test_of_eight_cameras_the_late_one_is_named():
+    guard = ImageSynchronizer(names(8), 0.005, 3)
+    for index in range(60):
+        for side in range(7):
+            feed(guard, side, START + index * 33 * MS)
+        if index >= 9:
+            feed(guard, 7, START + (index - 9) * 33 * MS)
+    assert guard.diagnosis().startswith("camera7 images arrive")
+
+
+@pytest.mark.parametrize("offsets", [(0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 1, -1)])
+def test_the_tolerance_holds_for_all_with_a_synchroniser_that_includes_its_slop(
+    monkeypatch, offsets
+):
+    class Inclusive(message_filters.ApproximateTimeSynchronizer):
+        def __init__(self, fs, queue, slop):
+            super().__init__(fs, queue, slop + 1e-9)
+
+    monkeypatch.setattr(message_filters, "ApproximateTimeSynchronizer", Inclusive)
+    guard = ImageSynchronizer(TRIPLE, 0.001, 5)
+    most = MS // (max(offsets) - min(offsets))
+    for side, offset in enumerate(offsets):
+        assert feed(guard, side, START + offset * (most + 1)) is None
+    assert guard.counters.sets == 0
+    sets = [feed(guard, i, START + SECOND + offset * most) for i, offset in enumerate(offsets)]
+    assert sets[-1] is not None
+
+
 def test_cameras_that_are_never_all_together_are_told_to_be_triggered():
     """Two of three drop every second image, and not the same."""
     guard = ImageSynchronizer(TRIPLE, 0.04, 5)

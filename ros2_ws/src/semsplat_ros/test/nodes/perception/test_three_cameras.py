@@ -12,8 +12,8 @@ from tf2_msgs.msg import TFMessage
 
 from semsplat_interfaces.msg import SceneInfo
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from test.support.fake_model import FakeModel
-from test.support.perception_rig import VOCABULARY, Rig, wait_until
+from test.support.fake_model import FakeModel, block_image
+from test.support.perception_rig import ROOM, VOCABULARY, Rig, wait_until
 
 MS = 1_000_000
 CAMERAS = ["front", "rear", "top"]
@@ -46,7 +46,8 @@ def streams(rig: Rig):
 
 def test_every_output_carries_the_cameras(ros_graph):
     rig = three(ros_graph, FakeModel(camera_distance=0.1), OUTPUTS)
-    header = rig.send_set({"rear": 3 * MS, "top": -5 * MS})
+    mirrored = np.ascontiguousarray(block_image(ROOM)[:, ::-1])
+    header = rig.send_set({"rear": 3 * MS, "top": -5 * MS}, pixels={"rear": mirrored})
     messages = {name: rig.of_stamp(name, header) for name in OUTPUTS}
     assert None not in messages.values(), rig.node.board.facts()
     info = messages["instances"].info
