@@ -31,11 +31,11 @@ from semsplat_ros.scene import (
     QueryResult,
     SemanticField,
     SemanticScene,
-    ViewLayout,
     Views,
     Vocabulary,
     field_branches,
 )
+from semsplat_ros.view_layout import ViewLayout
 
 MAX_LABELS = 512
 MAX_LABEL_CHARS = 256

@@ -103,16 +103,6 @@ class Crop:
         return affine @ intrinsics
 
 
-class ViewLayout(StrEnum):
-    """How a transformer of two views reads more than two; for two there is no difference."""
-
-    SEPARATE = "separate"
-    """Each view attends to itself, and across to all the others (NoPoSplat's code)."""
-    JOINED = "joined"
-    """The views after the first are one long sequence, in encoder and second decoder
-    (SpatialSplat's supplement, 8.2)."""
-
-
 class Resampling(StrEnum):
     """How pixels are combined."""
 

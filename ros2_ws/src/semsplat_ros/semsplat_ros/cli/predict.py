@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semsplat_ros.scene import ViewLayout
+from semsplat_ros.view_layout import ViewLayout
 
 if TYPE_CHECKING:
     import numpy as np

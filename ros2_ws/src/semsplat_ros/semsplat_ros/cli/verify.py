@@ -10,24 +10,10 @@ import typer
 
 from semsplat_ros.cli.json_file import JsonFile, write_json
 from semsplat_ros.errors import SemsplatError
+from semsplat_ros.evaluation.verification.entries import SYSTEMS
 
 if TYPE_CHECKING:
     from semsplat_ros.evaluation.verification.registry import Report
-
-# The registry needs PyTorch, the list of commands must not.
-NAMES = (
-    "clip",
-    "dust3r",
-    "geometry",
-    "lseg",
-    "lsm",
-    "noposplat",
-    "noposplat-3views",
-    "ptv3",
-    "spatialsplat",
-    "spatialsplat-givenlang",
-    "splatt3r",
-)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}.")],
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(sorted(SYSTEMS))}.")],
     golden: Annotated[Path, typer.Option(help="Golden file (npz).")],
     weights_seed: Annotated[
         int, typer.Option(help="Seed of the weights and inputs.", min=0, max=2**32 - 1)

@@ -37,11 +37,13 @@ def inspect(
 
     Exit status 1 if an official file is incomplete.
     """
+    from semsplat_ros.families.registry import terms_of
     from semsplat_ros.families.weights.conversion import inspect as inspect_file
 
     with _explained():
         report = inspect_file(file, sha256)
-        write_json(json_path, asdict(report))
+        terms = terms_of(report.system)
+        write_json(json_path, {**asdict(report), "licence": terms})
     state = "complete" if report.complete else f"{report.difference_count} differences"
     if report.system == "unknown":
         state = "not checked"
@@ -53,7 +55,7 @@ def inspect(
         "state": state,
         "holds": f"{report.tensors} tensors, {report.parameters / 1e6:.1f} million values",
         "besides": f"{report.extras} tensors of something else" if report.extras else "",
-        "terms": report.licence,
+        "terms": terms,
         "built by": report.model_string,
         "sha256": report.sha256,
     }
@@ -69,6 +71,7 @@ def convert(
     json_path: JsonFile = None,
 ) -> None:
     """Rewrite weights as safetensors, which cannot hold code and load faster."""
+    from semsplat_ros.families.registry import terms_of
     from semsplat_ros.families.weights.conversion import convert as convert_file
 
     with _explained():
@@ -79,7 +82,7 @@ def convert(
         {
             "written": f"{out}, {size / 1e9:.2f} GB",
             "system": checkpoint.system,
-            "terms": checkpoint.licence,
+            "terms": terms_of(checkpoint.system),
         }
     )
 
@@ -89,10 +92,10 @@ def where(
     json_path: JsonFile = None,
 ) -> None:
     """Say where official weights come from and under which terms."""
-    from semsplat_ros.families.weights.sources import WEIGHT_SOURCES, weight_source
+    from semsplat_ros.families.registry import weight_source, weight_sources
 
     with _explained():
-        sources = [weight_source(name)] if name else list(WEIGHT_SOURCES.values())
+        sources = [weight_source(name)] if name else list(weight_sources().values())
         write_json(json_path, [asdict(source) for source in sources])
     for source in sources:
         _print(

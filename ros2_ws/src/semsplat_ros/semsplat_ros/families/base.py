@@ -3,7 +3,8 @@
 """What every family of models answers to; the node, the commands and the evaluation know nothing
 else."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -99,6 +100,8 @@ class LanguageProfile:
     """Closed set: class probabilities are softmax(temperature * cosine)."""
     calibration: Calibration | None = None
     """Measured for this model; None takes the kind's default."""
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Closed set: class name -> other words that mean it."""
 
 
 @runtime_checkable

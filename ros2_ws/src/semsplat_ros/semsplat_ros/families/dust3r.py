@@ -9,7 +9,8 @@ pixel wide, nearly opaque, in the pixel's colour.
 import logging
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,10 +19,23 @@ from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageProfile, TextEncoder
+from semsplat_ros.families.entry import ModelEntry, NamedWeightsModel
+from semsplat_ros.families.loading import (
+    info_of,
+    network_by_rule,
+    network_from,
+    network_side,
+    open_upstream,
+    rule_info,
+)
+from semsplat_ros.families.weights.named_weights import DUST3R_RULE
+from semsplat_ros.families.weights.sources import CC_NC, WeightSource
 from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE, Direction, view_pair
 from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.geometry.spherical_harmonics import dc_from_colour
-from semsplat_ros.networks.dust3r import Dust3rNetwork, PairPointMaps, PointMap
+from semsplat_ros.networks.croco import CrocoConfig
+from semsplat_ros.networks.dpt import DptConfig
+from semsplat_ros.networks.dust3r import Dust3rNetwork, Mast3rNetwork, PairPointMaps, PointMap
 from semsplat_ros.scene import (
     Cameras,
     Gaussians,
@@ -39,6 +53,29 @@ PIXEL_SIGMA = 0.5
 """Standard deviation of a point's Gaussian in pixels of the view it comes from."""
 POINT_OPACITY = 0.95
 PATCH = 16
+DUST3R_SIDE = 512
+SQUARE_SIDE = 224
+"""DUSt3R's small training size; its images were square, those of 512 were 4:3."""
+DUST3R = WeightSource(
+    "dust3r",
+    "DUSt3R_ViTLarge_BaseDecoder_512_dpt.pth",
+    "the DUSt3R project on GitHub, naver/dust3r",
+    "the project's README; as safetensors on Hugging Face, "
+    "naver/DUSt3R_ViTLarge_BaseDecoder_512_dpt",
+    True,
+    CC_NC,
+    short=CC_NC,
+)
+MAST3R = WeightSource(
+    "mast3r",
+    "MASt3R_ViTLarge_BaseDecoder_512_catmlpdpt_metric.pth",
+    "the MASt3R project on GitHub, naver/mast3r",
+    "the project's README; as safetensors on Hugging Face, "
+    "naver/MASt3R_ViTLarge_BaseDecoder_512_catmlpdpt_metric",
+    True,
+    f"{CC_NC}, and the terms of the training data in MASt3R's notice",
+    short=f"{CC_NC} and data terms",
+)
 logger = logging.getLogger(__name__)
 
 
@@ -225,3 +262,120 @@ def point_gaussians(
         pixel=torch.arange(pixels, device=device).repeat(count),
         confidences=torch.stack([m.confidence for m in maps]).float().flatten(),
     )
+
+
+def load_dust3r(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    sha256: str = "",
+    image_size: int = 0,
+) -> Dust3rModel:
+    """DUSt3R from its official file.
+
+    Args:
+        path: the file.
+        device: where to run.
+        dtype: compute type of the matrices.
+        sha256: hex digest the file must have, or "".
+        image_size: longer side of the network image, which has the shape of the images, but 224
+            is square; 0 = 512.
+
+    Raises:
+        SemsplatError: as :func:`semsplat_ros.families.weights.checkpoints.read_checkpoint`;
+            BAD_FILE for a file of another model; INVALID_ARGUMENT for a side that is no multiple
+            of 16.
+    """
+    checkpoint = open_upstream(path, DUST3R, sha256)
+    network = network_from(Dust3rNetwork, checkpoint, device, dtype)
+    info = info_of(checkpoint, sha256, **_image(dust3r_size(image_size)))
+    return Dust3rModel(network, info)
+
+
+def load_mast3r(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    sha256: str = "",
+    image_size: int = 0,
+) -> Dust3rModel:
+    """MASt3R from its official metric file; see :func:`load_dust3r`. Its points are metres."""
+    checkpoint = open_upstream(path, MAST3R, sha256)
+    network = network_from(Mast3rNetwork, checkpoint, device, dtype)
+    info = info_of(checkpoint, sha256, metric=True, **_image(dust3r_size(image_size)))
+    return Dust3rModel(network, info)
+
+
+def pair_model_by_rule(
+    name: str,
+    seed: int = 0,
+    config: CrocoConfig | None = None,
+    dpt: DptConfig | None = None,
+    image_size: tuple[int, int] = (DUST3R_SIDE, DUST3R_SIDE),
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Dust3rModel:
+    """DUSt3R or MASt3R with weights made from names: for tests and timing, its scenes mean
+    nothing.
+
+    Args:
+        name: "dust3r" or "mast3r".
+        seed: of the weights.
+        config: sizes of the transformer.
+        dpt: sizes of the heads.
+        image_size: height and width of the network image.
+        device: where to run.
+        dtype: compute type of the matrices.
+    """
+    build = Dust3rNetwork if name == "dust3r" else Mast3rNetwork
+    network = network_by_rule(
+        lambda: build(config, dpt), seed, DUST3R_RULE, torch.device(device), dtype
+    )
+    return Dust3rModel(network, rule_info(name, metric=name == "mast3r", **_image(image_size)))
+
+
+def dust3r_size(side: int) -> tuple[int, int]:
+    """Height and width of DUSt3R's network image of a landscape image for a longer side; 0 =
+    512.
+
+    Raises:
+        SemsplatError: INVALID_ARGUMENT for a side that is no multiple of 16.
+    """
+    width = network_side(side, PATCH, DUST3R_SIDE, "DUSt3R")
+    if width == SQUARE_SIDE:
+        return width, width
+    return max(round(0.75 * width / PATCH), 2) * PATCH, width
+
+
+def _image(image_size: tuple[int, int]) -> dict[str, Any]:
+    """How DUSt3R's and MASt3R's images are loaded: square where the network image is, else whole
+    as far as patches go.
+    """
+    return {"image_size": image_size, "keep_shape": image_size[0] != image_size[1]}
+
+
+def _timed(name: str) -> NamedWeightsModel:
+    def build(image_size: int, device: torch.device, dtype: torch.dtype) -> Dust3rModel:
+        size = dust3r_size(image_size)
+        return pair_model_by_rule(name, image_size=size, device=device, dtype=dtype)
+
+    return build
+
+
+DUST3R_ENTRY = ModelEntry(
+    name="dust3r",
+    load=load_dust3r,
+    source=DUST3R,
+    with_named_weights=_timed("dust3r"),
+    network_image="512 on the longer side, or 224 x 224",
+)
+MAST3R_ENTRY = ModelEntry(
+    name="mast3r",
+    load=load_mast3r,
+    source=MAST3R,
+    with_named_weights=_timed("mast3r"),
+    unit="metres, unverified",
+    network_image="512 on the longer side",
+)

@@ -5,6 +5,7 @@ about it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from semsplat_ros.families.weights.checkpoints import (
 )
 from semsplat_ros.families.weights.identification import UNKNOWN
 from semsplat_ros.families.weights.named_weights import WeightRule, rule_state
+from semsplat_ros.families.weights.sources import WeightSource
 from semsplat_ros.networks.precision import set_compute_dtype
 from semsplat_ros.scene import ModelInfo, Resampling
 
@@ -35,20 +37,21 @@ SMALLEST_SIDE = 32
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def open_system(path: Path, system: str, sha256: str = "") -> Checkpoint:
-    """Open a file that must be of one system.
+def open_upstream(path: Path, source: WeightSource, sha256: str = "") -> Checkpoint:
+    """Open a file that must be of one upstream model, with its terms.
 
     Raises:
         SemsplatError: as :func:`semsplat_ros.families.weights.checkpoints.read_checkpoint`;
-        BAD_FILE for a
-            file of another system.
+            BAD_FILE for a file of another model.
     """
     checkpoint = read_checkpoint(path, sha256)
-    if checkpoint.system != system:
+    if checkpoint.system != source.system:
         known = checkpoint.system != UNKNOWN
-        holds = checkpoint.system if known else "weights of no system that is known here"
-        raise SemsplatError(ErrorCode.BAD_FILE, f"{path.name} holds {holds} and not {system}")
-    return checkpoint
+        holds = checkpoint.system if known else "weights of no model that is known here"
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"{path.name} holds {holds} and not {source.system}"
+        )
+    return replace(checkpoint, licence=source.licence)
 
 
 def network_from(

@@ -9,17 +9,15 @@ demonstration runs DUSt3R again on the swapped pair and may then mix two scales.
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import LanguageKind, LanguageProfile
+from semsplat_ros.families.entry import ModelEntry
+from semsplat_ros.families.fields.compressed_field import CompressedField
 from semsplat_ros.families.loading import (
     info_of,
     network_by_rule,
@@ -29,6 +27,7 @@ from semsplat_ros.families.loading import (
 )
 from semsplat_ros.families.weights.checkpoints import Checkpoint, file_sha256, read_checkpoint
 from semsplat_ros.families.weights.named_weights import DUST3R_RULE
+from semsplat_ros.families.weights.sources import NO_STATEMENT, WeightSource
 from semsplat_ros.geometry.pair_cameras import MIN_CONFIDENCE
 from semsplat_ros.geometry.point_cameras import cameras_from_points
 from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
@@ -45,46 +44,21 @@ from semsplat_ros.scene import (
 )
 
 NAME = "lsm"
+SOURCE = WeightSource(
+    "lsm",
+    "checkpoint-final.pth",
+    "the LSM project on GitHub, NVlabs/LSM",
+    "Google Drive, id 1q57nbRJpPhrdf1m7XZTkBfUIskpgnbri, linked on the project page",
+    True,
+    f"{NO_STATEMENT}; descends from DUSt3R's weights and ScanNet data",
+    "alone its fine-tuned DUSt3R and LSeg parts are used; the public demo takes "
+    "DUSt3R's and LSeg's own files instead: put all three into one folder and name it",
+)
 IMAGE_SIZE = 256
 """Side of the square images it was trained at."""
 WEIGHT_SUFFIXES = (".pth", ".ckpt", ".pt", ".safetensors")
 PARTS = {"dust3r": "dust3r.dust3r.", "lseg": "lseg_feature_extractor."}
 """Systems inside an LSM file that a file of their own can replace, and where they are in it."""
-
-
-@dataclass(frozen=True)
-class CompressedField:
-    """A :class:`semsplat_ros.scene.SemanticField`: compressed features and the linear map to text
-    space."""
-
-    compressed: Float[Tensor, "n f"]
-    weight: Float[Tensor, "d f"]
-    bias: Float[Tensor, " d"]
-
-    @property
-    def dimension(self) -> int:
-        """Length d of a text embedding."""
-        return self.weight.shape[0]
-
-    def similarity(self, text: Float[Tensor, "t d"]) -> Float[Tensor, "n t"]:
-        """Cosine of every Gaussian with every unit text embedding, without expanding a
-        Gaussian."""
-        text = text.to(self.weight)
-        dots = self.compressed @ (text @ self.weight).T + text @ self.bias
-        return dots / self._norms[:, None]
-
-    def features(self) -> Float[Tensor, "n d"]:
-        """One unit feature vector for every Gaussian: 268 MB for two images of 256 x 256
-        pixels."""
-        return F.normalize(F.linear(self.compressed, self.weight, self.bias), dim=-1)
-
-    @cached_property
-    def _norms(self) -> Float[Tensor, " n"]:
-        """Lengths of the expanded features: sqrt(g' W'W g + 2 b'W g + b'b)."""
-        matrix, slope = self.weight.T @ self.weight, self.bias @ self.weight
-        squares = (self.compressed @ matrix * self.compressed).sum(-1)
-        squares = squares + 2 * self.compressed @ slope + self.bias @ self.bias
-        return squares.clamp(min=1e-12).sqrt()
 
 
 class LsmModel:
@@ -168,7 +142,6 @@ def load_lsm(
     *,
     sha256: str = "",
     image_size: int = 0,
-    shuffle_orders: bool = False,
 ) -> LsmModel:
     """Load LSM.
 
@@ -180,8 +153,6 @@ def load_lsm(
         dtype: number format of the large networks.
         sha256: 64 hex digits that LSM's file must have, or "".
         image_size: side of the square network image, a multiple of 32; 0 = 256, as it was trained.
-        shuffle_orders: permute the serial orders of the point transformer at random, as the
-            published code does; the same images then give another scene each time.
 
     Raises:
         SemsplatError: IO_ERROR, BAD_FILE for the files; INVALID_ARGUMENT for the image size.
@@ -193,9 +164,7 @@ def load_lsm(
         raise SemsplatError(
             ErrorCode.BAD_FILE, f"{merged.path.name} has sha256 {digest}, expected {sha256}"
         )
-    network = network_from(
-        lambda: LsmNetwork(shuffle_orders=shuffle_orders), merged, device, dtype
-    )
+    network = network_from(LsmNetwork, merged, device, dtype)
     return _model(network, info_of(merged, digest, (side, side)))
 
 
@@ -249,10 +218,26 @@ def merge_checkpoints(found: Iterable[Checkpoint]) -> Checkpoint:
             kept = {n: t for n, t in tensors.items() if not n.startswith(prefix)}
             part = by_system[system].tensors
             tensors = kept | {prefix + n: t for n, t in part.items()}
-    return replace(base, tensors=tensors)
+    return replace(base, tensors=tensors, licence=SOURCE.licence)
 
 
 def _weight_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     return sorted(p for p in path.iterdir() if p.suffix in WEIGHT_SUFFIXES)
+
+
+def _timed(image_size: int, device: torch.device, dtype: torch.dtype) -> LsmModel:
+    side = network_side(image_size, SIDE_MULTIPLE, IMAGE_SIZE, "LSM")
+    return lsm_by_rule(image_size=(side, side), device=device, dtype=dtype)
+
+
+ENTRY = ModelEntry(
+    name=NAME,
+    load=load_lsm,
+    source=SOURCE,
+    with_named_weights=_timed,
+    answers_words="yes",
+    network_image="256 x 256",
+    file="`checkpoint-final.pth`, or a folder",
+)

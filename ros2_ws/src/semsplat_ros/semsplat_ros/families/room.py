@@ -8,25 +8,33 @@ depth, row matching where a rig is calibrated, and an importance that is compute
 Gaussian of the second view whose point the first view shows already is redundant.
 """
 
+import hashlib
 import math
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from jaxtyping import Float
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import LanguageProfile, TextEncoder
+from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfile, TextEncoder
+from semsplat_ros.families.entry import ModelEntry
 from semsplat_ros.families.fields.coarse_field import CoarseField
 from semsplat_ros.families.room_merging import MergedViews, PairPrediction, merge_pairs
+from semsplat_ros.families.weights.checkpoints import load_new
 from semsplat_ros.geometry.depth_fusion import fuse_log_depth
 from semsplat_ros.geometry.match_pose import pose_from_matches
 from semsplat_ros.geometry.rays import default_intrinsics, pixel_rays, unproject
+from semsplat_ros.geometry.spherical_harmonics import dc_from_colour
 from semsplat_ros.geometry.stereo import inverse_depth_cue
 from semsplat_ros.networks.compact import (
     STRIDE,
+    CompactConfig,
     CompactNetwork,
     CompactPrediction,
     network_input,
@@ -42,9 +50,9 @@ from semsplat_ros.scene import (
     Views,
 )
 
+BANK = "class_embeddings"
+"""Name of the class embeddings in a weights file."""
 STEREO_FACTOR = 2
-SH_DC = 0.28209479177387814
-"""First spherical harmonic, 1 / (2 sqrt(pi))."""
 FOOTPRINT = 0.6
 """Standard deviation of a Gaussian in pixels: neighbours close the surface, nothing is blurred."""
 ERROR_SCALE = 0.2
@@ -314,7 +322,7 @@ def _gaussians(
         scales=footprint.reshape(-1, 1).expand(-1, 3).contiguous(),
         quats_wxyz=together.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(views * count, 1),
         opacities=(0.95 / (1.0 + (error / ERROR_SCALE) ** 2)).flatten(),
-        sh=((images - 0.5) / SH_DC).permute(0, 2, 3, 1).reshape(views * count, 1, 3),
+        sh=dc_from_colour(images.permute(0, 2, 3, 1)).reshape(views * count, 1, 3),
         view=torch.arange(views, device=together.device).repeat_interleave(count),
         pixel=torch.arange(count, device=together.device).repeat(views),
         importances=1.0 - _redundancy(means, merged, intrinsics),
@@ -353,3 +361,70 @@ def _shown_by(
     seen = depth[row.clamp(0, height - 1), column.clamp(0, width - 1)]
     difference = (seen - z).abs() / z
     return torch.sigmoid((REDUNDANT - difference) / (REDUNDANT / math.e)) * inside
+
+
+def load_room(
+    folder: Path, weights: Path, device: torch.device, dtype: torch.dtype, sha256: str
+) -> RoomModel:
+    """A model of this family from a folder; see
+    :class:`semsplat_ros.families.entry.FolderLoader`.
+    """
+    name, config_path = folder.name, folder / "config.yaml"
+    config = yaml.safe_load(config_path.read_text())
+    if not weights.is_file():
+        raise SemsplatError(ErrorCode.IO_ERROR, f"there is no weights file {weights}")
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if sha256 and digest != sha256.lower():
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"{weights} has sha256 {digest}, model.sha256 says {sha256}"
+        )
+    try:
+        tensors = load_file(weights)
+    except Exception as error:  # safetensors raises its own type without a public base
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"{weights} is no safetensors file: {error}"
+        ) from error
+    bank = tensors.pop(BANK, None)
+    if bank is None or len(bank) != len(config["class_names"]):
+        raise SemsplatError(ErrorCode.BAD_FILE, f"{weights} does not hold the classes of '{name}'")
+    sizes = {**config["sizes"], "widths": tuple(config["sizes"]["widths"])}
+    network = load_new(lambda: CompactNetwork(CompactConfig(**sizes)), tensors).float()
+    points = config.get("calibration")
+    language = LanguageProfile(
+        kind=LanguageKind.CLOSED_SET,
+        encoder=config["text_encoder"],
+        class_names=tuple(config["class_names"]),
+        class_embeddings=torch.nn.functional.normalize(bank.float(), dim=-1),
+        synonyms={name: tuple(words) for name, words in config.get("synonyms", {}).items()},
+        temperature=float(config["temperature"]),
+        calibration=Calibration(tuple(points["raw"]), tuple(points["calibrated"]))
+        if points
+        else None,
+    )
+    height, width = config["image_size"]
+    max_width = config.get("max_width", 0)
+    if height % STRIDE or width % STRIDE or max_width % STRIDE:
+        raise SemsplatError(
+            ErrorCode.BAD_FILE, f"{config_path}: image_size and max_width must be multiples of 16"
+        )
+    info = ModelInfo(
+        name=name,
+        checksum=digest[:8],
+        image_size=(height, width),
+        metric=True,
+        licence=config["licence"],
+        stereo_factor=STEREO_FACTOR,
+        max_width=max_width,
+    )
+    return RoomModel(network.to(device), info, language, dtype)
+
+
+ENTRY = ModelEntry(
+    name="room",
+    load_folder=load_room,
+    needs_file=False,
+    answers_words="yes, closed list of classes",
+    unit="metres",
+    network_image="128 x 160, a calibrated rig's up to 128 x 224",
+    file="shipped",
+)

@@ -18,7 +18,7 @@ from torch import Tensor
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.fields.dual_branch import DualBranchSemantics
 from semsplat_ros.families.fields.dual_field import DualFieldSemantics
-from semsplat_ros.families.spatialsplat import blending_opacities
+from semsplat_ros.families.splat_models import blending_opacities
 from semsplat_ros.rendering.rasterize import Rendering, rasterize
 from semsplat_ros.scene import SemanticScene
 

@@ -1,257 +1,244 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""SpatialSplat and NoPoSplat as scene models: views in, a semantic Gaussian scene out.
+"""SpatialSplat and NoPoSplat from official files, or with weights made from names."""
 
-Both predict up to an unknown scale. Poses come from the predicted points by PnP; focal lengths,
-where none are given, from the first view's points.
-"""
-
-import time
-from collections.abc import Callable
+import logging
+from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.base import LanguageKind, LanguageProfile, TextEncoder
-from semsplat_ros.families.fields.dual_field import (
-    CoarseGaussians,
-    DualFieldSemantics,
-    LiftingOptions,
+from semsplat_ros.families.base import TextEncoder
+from semsplat_ros.families.entry import ModelEntry
+from semsplat_ros.families.loading import (
+    CLIP_FILES,
+    first_beside,
+    info_of,
+    network_by_rule,
+    network_from,
+    network_side,
+    open_upstream,
+    rule_info,
 )
-from semsplat_ros.families.splat_views import normalised_intrinsics
-from semsplat_ros.geometry.point_cameras import cameras_from_points
-from semsplat_ros.networks.gaussian_adapter import selected_opacities
+from semsplat_ros.families.splat_models import (
+    LanguageExtractor,
+    NoPoSplatModel,
+    SpatialSplatModel,
+)
+from semsplat_ros.families.weights.checkpoints import read_checkpoint
+from semsplat_ros.families.weights.named_weights import SPLAT_RULE
+from semsplat_ros.families.weights.sources import NO_STATEMENT, WeightSource
+from semsplat_ros.networks.clip.clip import Clip, ClipConfig
+from semsplat_ros.networks.clip.text_tower import ClipTextEncoder
+from semsplat_ros.networks.lseg import Lseg
 from semsplat_ros.networks.spatialsplat import (
-    GaussianField,
     NoPoSplatNetwork,
     SpatialSplatNetwork,
+    SplatConfig,
 )
-from semsplat_ros.scene import (
-    IMPORTANCE_THRESHOLD,
-    Gaussians,
-    ModelInfo,
-    Provenance,
-    Scale,
-    ScaleStatus,
-    SemanticScene,
-    ViewLayout,
-    Views,
+from semsplat_ros.scene import Resampling
+
+SPATIALSPLAT = WeightSource(
+    "spatialsplat",
+    "spatialsplat.ckpt",
+    "the SpatialSplat project on GitHub",
+    "Google Drive, id 1e4X0J_QyPQRFTLuta7gMrWUqVMf9vw_d, linked on the project page",
+    True,
+    f"{NO_STATEMENT}; descends from MASt3R's weights and research-only data",
+    "the published configuration takes image semantics from CLIP ViT-B/16 (the paper's "
+    "Lite variant), whose file is loaded separately",
 )
+NOPOSPLAT = WeightSource(
+    "noposplat",
+    "re10k.ckpt, acid.ckpt, mixRe10kDl3dv.ckpt, mixRe10kDl3dv_512x512.ckpt or re10k_3views.ckpt",
+    "the NoPoSplat project on GitHub",
+    "Hugging Face, botaoye/NoPoSplat",
+    True,
+    f"{NO_STATEMENT}; descends from MASt3R's weights and research-only data",
+)
+CPU = torch.device("cpu")
+IMAGE_SIDE = 256
+SIDE_MULTIPLE = 32
+LANGUAGE_FILES = (*CLIP_FILES, "demo_e200.safetensors", "demo_e200.ckpt")
+"""Looked for beside a SpatialSplat file, in this order: CLIP (the paper's Lite variant, and what
+the published configuration names), then LSeg."""
+LSEG_INSIDE = "encoder.language_extractor."
+logger = logging.getLogger(__name__)
 
-SH_COEFFICIENTS = 16
-"""Up to degree 3; a 3DGS rasteriser does not read the predicted coefficients of degree 4."""
-LanguageExtractor = Callable[[Tensor], Tensor]
-"""Dense 2D language features: RGB images 0..1 [v, 3, h, w] to features [v, d, hl, wl] of any
-size, not normalised."""
 
-
-class NoPoSplatModel:
-    """Geometry and colour without language (NoPoSplat paper).
+def load_noposplat(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    sha256: str = "",
+    image_size: int = 0,
+) -> NoPoSplatModel:
+    """NoPoSplat from its official file (``re10k.ckpt`` and others).
 
     Args:
-        network: in evaluation mode, on the device to run on.
-        info: facts about it.
+        path: the file.
+        device: where to run.
+        dtype: compute type of the matrices.
+        sha256: hex digest the file must have, or "".
+        image_size: side of the square network image; 0 = 256. The 512 x 512 file wants 512.
+
+    Raises:
+        SemsplatError: as :func:`semsplat_ros.families.weights.checkpoints.read_checkpoint`;
+            BAD_FILE for a file of another model; INVALID_ARGUMENT for a side that is no multiple
+            of 32.
 
     """
-
-    language: LanguageProfile | None = None
-    text_encoder: TextEncoder | None = None
-
-    def __init__(self, network: NoPoSplatNetwork, info: ModelInfo) -> None:
-        self.network = network
-        self._info = info
-
-    @property
-    def info(self) -> ModelInfo:
-        """Facts about the model."""
-        return self._info
-
-    @property
-    def view_layout(self) -> ViewLayout:
-        """How more than two views are read."""
-        return self.network.backbone.layout
-
-    @view_layout.setter
-    def view_layout(self, layout: ViewLayout) -> None:
-        self.network.backbone.layout = layout
-
-    @property
-    def device(self) -> torch.device:
-        """Where predict runs."""
-        return self.network.backbone.enc_norm.weight.device
-
-    @torch.inference_mode()
-    def predict(self, views: Views) -> SemanticScene:
-        """One pass over two or more views.
-
-        Raises:
-            SemsplatError: INVALID_ARGUMENT if there is one view only or the images have another
-                size.
-
-        """
-        self._check(views)
-        start = time.perf_counter()
-        images = views.images.to(self.device)
-        intrinsics = normalised_intrinsics(views).to(self.device)
-        field = self.network((images * 2 - 1)[None], intrinsics[None])
-        return self._scene(views, field, gaussians_of(field), None, start)
-
-    def _check(self, views: Views) -> None:
-        count, _, height, width = views.images.shape
-        if count < 2 or (height, width) != self.info.image_size:
-            expected = "x".join(str(side) for side in self.info.image_size)
-            raise SemsplatError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"{count} views of {height}x{width} given; {self.info.name} takes two or more of "
-                f"{expected} pixels (height x width)",
-            )
-
-    def _scene(
-        self,
-        views: Views,
-        field: GaussianField,
-        gaussians: Gaussians,
-        semantics: DualFieldSemantics | None,
-        start: float,
-    ) -> SemanticScene:
-        points = field.means[0].unflatten(1, self.info.image_size)
-        instances = None
-        if field.instances is not None:
-            instances = field.instances[0].flatten(0, 1)
-        cameras = cameras_from_points(points, views)
-        return SemanticScene(
-            gaussians=gaussians,
-            semantics=semantics,
-            instance_features=instances,
-            cameras=cameras,
-            scale=Scale(ScaleStatus.RELATIVE),
-            images=views.images,
-            crops=views.crops,
-            provenance=Provenance(
-                model=f"{self.info.name}-{self.info.checksum}",
-                inference_seconds=time.perf_counter() - start,
-                stamps_ns=views.prior.stamps_ns,
-                frame=views.prior.frame,
-            ),
-        )
+    size = _square(image_size, "NoPoSplat")
+    checkpoint = open_upstream(path, NOPOSPLAT, sha256)
+    network = network_from(NoPoSplatNetwork, checkpoint, device, dtype)
+    return NoPoSplatModel(network, info_of(checkpoint, sha256, size))
 
 
-class SpatialSplatModel(NoPoSplatModel):
-    """The dual field (SpatialSplat paper).
+def load_spatialsplat(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    sha256: str = "",
+    image_size: int = 0,
+) -> SpatialSplatModel:
+    """SpatialSplat from its official file.
+
+    LSeg inside the file, else CLIP or LSeg beside it (:data:`LANGUAGE_FILES`) gives the language;
+    without either the model has none, with a warning.
 
     Args:
-        network: in evaluation mode, on the device to run on.
-        info: facts about it.
-        extractor: 2D language features for the coarse semantics: CLIP's dense image tower ("Lite")
-        or
-            LSeg; None for a scene without language.
-        text_encoder: of the extractor's space.
-        prune: leave out fine Gaussians whose importance does not exceed the threshold. They weigh
-            a thousandth in the paper's blending, so an image hardly changes and a third of the
-            memory goes; off by default because every pixel then keeps its point.
-        lifting: how semantics reach the fine Gaussians.
+        path: the file.
+        device: where to run.
+        dtype: compute type of the matrices.
+        sha256: hex digest the file must have, or "".
+        image_size: side of the square network image; 0 = 256, as it was trained.
+        LSeg inside the file, else CLIP or LSeg beside it (`LANGUAGE_FILES`), gives the language;
+        without either the model has none, with a warning.
+
+
+    Raises:
+        SemsplatError: as :func:`load_noposplat`, for either file.
 
     """
-
-    network: SpatialSplatNetwork
-
-    def __init__(
-        self,
-        network: SpatialSplatNetwork,
-        info: ModelInfo,
-        extractor: LanguageExtractor | None = None,
-        text_encoder: TextEncoder | None = None,
-        *,
-        prune: bool = False,
-        lifting: LiftingOptions | None = None,
-    ) -> None:
-        super().__init__(network, info)
-        self.extractor = extractor
-        self.text_encoder = text_encoder
-        self.language = None if extractor is None else LanguageProfile(LanguageKind.OPEN)
-        self._prune = prune
-        self._lifting = lifting or LiftingOptions()
-
-    @torch.inference_mode()
-    def predict(self, views: Views) -> SemanticScene:
-        """One pass over two or more views.
-
-        Raises:
-            SemsplatError: INVALID_ARGUMENT if there is one view only or the images have another
-                size.
-
-        """
-        self._check(views)
-        start = time.perf_counter()
-        images = views.images.to(self.device)
-        intrinsics = normalised_intrinsics(views).to(self.device)
-        language = None if self.extractor is None else self.extractor(images)[None]
-        fields = self.network((images * 2 - 1)[None], intrinsics[None], language)
-        gaussians = gaussians_of(fields.fine)
-        semantics = None
-        if fields.coarse.semantics is not None:
-            coarse = CoarseGaussians(
-                gaussians=gaussians_of(fields.coarse),
-                instances=fields.coarse.instances[0].flatten(0, 1),
-                semantics=fields.coarse.semantics[0].flatten(0, 1),
+    size = _square(image_size, "SpatialSplat")
+    checkpoint = open_upstream(path, SPATIALSPLAT, sha256)
+    inside = {
+        name.removeprefix(LSEG_INSIDE).removeprefix("net."): tensor
+        for name, tensor in checkpoint.extras.items()
+        if name.startswith(LSEG_INSIDE)
+    }
+    extractor, encoder = None, None
+    if inside:
+        extractor, encoder = _lseg(network_from(Lseg, inside, CPU, dtype), device)
+    else:
+        file = first_beside(path, LANGUAGE_FILES)
+        if file is None:
+            logger.warning(
+                "%s is loaded without language: put one of %s beside it",
+                path.name,
+                ", ".join(LANGUAGE_FILES),
             )
-            semantics = DualFieldSemantics(
-                coarse, gaussians.means, fields.fine.instances[0].flatten(0, 1), self._lifting
-            )
-        scene = self._scene(views, fields.fine, gaussians, semantics, start)
-        return pruned(scene) if self._prune else scene
+        else:
+            extractor, encoder = _language(file, device, dtype)
+    network = network_from(SpatialSplatNetwork, checkpoint, device, dtype)
+    info = info_of(checkpoint, sha256, size, resampling=Resampling.ALIGNED_BILINEAR)
+    return SpatialSplatModel(network, info, extractor, encoder)
 
 
-def gaussians_of(field: GaussianField) -> Gaussians:
-    """The Gaussians of the first (only) batch item, views one after the other."""
-    _, views, pixels, _ = field.means.shape
-    device = field.means.device
-    quats = field.quats_xyzw[0].flatten(0, 1).roll(1, dims=-1)
-    sh = field.sh[0, ..., :SH_COEFFICIENTS].flatten(0, 1).transpose(1, 2)
-    return Gaussians(
-        means=field.means[0].flatten(0, 1),
-        scales=field.scales[0].flatten(0, 1),
-        quats_wxyz=torch.nn.functional.normalize(quats, dim=-1),
-        opacities=field.opacities[0].flatten(),
-        sh=sh.contiguous(),
-        view=torch.arange(views, device=device).repeat_interleave(pixels),
-        pixel=torch.arange(pixels, device=device).repeat(views),
-        importances=None if field.importances is None else field.importances[0].flatten(),
+def noposplat_by_rule(
+    seed: int = 0,
+    config: SplatConfig | None = None,
+    image_size: tuple[int, int] = (IMAGE_SIDE, IMAGE_SIDE),
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> NoPoSplatModel:
+    """NoPoSplat with weights made from names: for tests and timing, its scenes mean nothing."""
+    network = network_by_rule(
+        lambda: NoPoSplatNetwork(config), seed, SPLAT_RULE, torch.device(device), dtype
+    )
+    return NoPoSplatModel(network, rule_info("noposplat", image_size))
+
+
+def spatialsplat_by_rule(
+    seed: int = 0,
+    config: SplatConfig | None = None,
+    clip_config: ClipConfig | None = None,
+    image_size: tuple[int, int] = (IMAGE_SIDE, IMAGE_SIDE),
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> SpatialSplatModel:
+    """SpatialSplat with CLIP, weights made from names: for tests and timing, its scenes mean
+    nothing.
+
+    The text encoder works if `clip_config` has CLIP's vocabulary.
+    """
+    target = torch.device(device)
+    clip = network_by_rule(lambda: Clip(clip_config), seed, SPLAT_RULE, CPU, dtype)
+    network = network_by_rule(lambda: SpatialSplatNetwork(config), seed, SPLAT_RULE, target, dtype)
+    info = rule_info("spatialsplat", image_size)
+    return SpatialSplatModel(network, info, *_clip(clip, target))
+
+
+def _square(side: int, system: str) -> tuple[int, int]:
+    side = network_side(side, SIDE_MULTIPLE, IMAGE_SIDE, system)
+    return side, side
+
+
+def _language(
+    file: Path, device: torch.device, dtype: torch.dtype
+) -> tuple[LanguageExtractor, TextEncoder]:
+    checkpoint = read_checkpoint(file)
+    if checkpoint.system == "clip_vitb16":
+        return _clip(network_from(Clip, checkpoint, CPU, dtype), device)
+    if checkpoint.system == "lseg":
+        return _lseg(network_from(Lseg, checkpoint, CPU, dtype), device)
+    raise SemsplatError(
+        ErrorCode.BAD_FILE,
+        f"{file.name} holds {checkpoint.system}; SpatialSplat takes CLIP ViT-B/16 or LSeg",
     )
 
 
-def blending_opacities(gaussians: Gaussians) -> Float[Tensor, " n"]:
-    """What a renderer blends fine Gaussians with: opacity times importance, damped at and below
-    tau.
-    """
-    if gaussians.importances is None:
-        return gaussians.opacities
-    return selected_opacities(gaussians.opacities, gaussians.importances, IMPORTANCE_THRESHOLD)
+def _clip(clip: Clip, device: torch.device) -> tuple[LanguageExtractor, TextEncoder]:
+    """The image tower on the device; the text tower stays on the CPU."""
+    return clip.visual.to(device), ClipTextEncoder(clip)
 
 
-def pruned(scene: SemanticScene, threshold: float = IMPORTANCE_THRESHOLD) -> SemanticScene:
-    """The scene without fine Gaussians whose importance does not exceed the threshold.
+def _lseg(lseg: Lseg, device: torch.device) -> tuple[LanguageExtractor, TextEncoder]:
+    lseg.drop_unused()
+    encoder = ClipTextEncoder(lseg.clip_pretrained)
+    return lseg.to(device), encoder
 
-    A scene without importances comes back as it is.
-    """
-    gaussians, semantics = scene.gaussians, scene.semantics
-    if gaussians.importances is None:
-        return scene
-    keep = gaussians.importances > threshold
-    if isinstance(semantics, DualFieldSemantics):
-        semantics = DualFieldSemantics(
-            semantics.coarse, semantics.means[keep], semantics.instances[keep], semantics.options
-        )
-    instances = scene.instance_features
-    return SemanticScene(
-        gaussians=gaussians.select(keep),
-        semantics=semantics,
-        instance_features=None if instances is None else instances[keep],
-        cameras=scene.cameras,
-        scale=scene.scale,
-        images=scene.images,
-        crops=scene.crops,
-        provenance=scene.provenance,
-    )
+
+def _timed_spatialsplat(
+    image_size: int, device: torch.device, dtype: torch.dtype
+) -> SpatialSplatModel:
+    size = _square(image_size, "SpatialSplat")
+    return spatialsplat_by_rule(image_size=size, device=device, dtype=dtype)
+
+
+def _timed_noposplat(image_size: int, device: torch.device, dtype: torch.dtype) -> NoPoSplatModel:
+    size = _square(image_size, "NoPoSplat")
+    return noposplat_by_rule(image_size=size, device=device, dtype=dtype)
+
+
+SPATIALSPLAT_ENTRY = ModelEntry(
+    name="spatialsplat",
+    load=load_spatialsplat,
+    source=SPATIALSPLAT,
+    with_named_weights=_timed_spatialsplat,
+    view_layouts=True,
+    answers_words="yes",
+    network_image="256 x 256",
+    file="`spatialsplat.ckpt`, and CLIP or LSeg beside it",
+)
+NOPOSPLAT_ENTRY = ModelEntry(
+    name="noposplat",
+    load=load_noposplat,
+    source=NOPOSPLAT,
+    with_named_weights=_timed_noposplat,
+    view_layouts=True,
+    network_image="256 x 256, or 512 x 512",
+    file="`re10k.ckpt` and others",
+)

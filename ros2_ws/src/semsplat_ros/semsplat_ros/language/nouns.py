@@ -3,76 +3,12 @@
 """Plain word lists: other names of household things, and things that are something else.
 
 Sentence embeddings bring most words near the class they mean, but not all: "desk" lies nearer to
-"chair" than to "table". :data:`SYNONYMS` settles the usual ones, :data:`OTHER_THINGS` says what a
+"chair" than to "table". A model's synonyms settle the usual ones, :data:`OTHER_THINGS` says what a
 word may mean instead of any class, so that a giraffe is not taken for the class that happens to
 be nearest.
 """
 
-from collections.abc import Sequence
-
-SYNONYMS: dict[str, tuple[str, ...]] = {
-    "chair": ("seat", "armchair", "stool", "office chair", "dining chair", "something to sit on"),
-    "table": (
-        "desk",
-        "coffee table",
-        "dining table",
-        "writing desk",
-        "work desk",
-        "side table",
-        "office desk",
-        "workbench",
-    ),
-    "sofa": ("couch", "settee", "loveseat", "divan", "sofa bed"),
-    "bed": ("mattress", "bunk", "double bed", "bunk bed", "cot"),
-    "bookshelf": ("shelf", "shelves", "bookcase", "shelving unit", "rack"),
-    "lamp": ("light", "floor lamp", "desk lamp", "standing lamp", "reading light"),
-    "tv": (
-        "television",
-        "television set",
-        "tv screen",
-        "monitor",
-        "screen",
-        "flat screen",
-        "display",
-    ),
-    "plant": ("potted plant", "houseplant", "flower pot", "flower", "pot plant"),
-    "mug": ("cup", "coffee cup", "teacup", "coffee mug", "tea mug"),
-    "ball": ("football", "soccer ball", "basketball", "toy ball", "tennis ball"),
-    "box": ("cardboard box", "carton", "cardboard carton", "crate", "package", "parcel"),
-    "trash can": (
-        "garbage bin",
-        "garbage can",
-        "dustbin",
-        "bin",
-        "waste bin",
-        "rubbish bin",
-        "wastebasket",
-        "waste basket",
-        "trash bin",
-        "trash",
-    ),
-    "cabinet": (
-        "cupboard",
-        "wardrobe",
-        "closet",
-        "dresser",
-        "sideboard",
-        "chest of drawers",
-        "drawers",
-    ),
-    "picture": ("painting", "poster", "picture frame", "photo", "artwork", "framed picture"),
-    "rug": ("carpet", "mat", "doormat", "carpeting"),
-    "pillow": ("cushion", "throw pillow", "sofa cushion"),
-    "laptop": ("notebook computer", "notebook pc", "laptop computer", "computer"),
-    "bottle": ("water bottle", "wine bottle", "flask", "plastic bottle"),
-    "book": ("novel", "textbook", "paperback", "notebook"),
-    "door": ("doorway", "entrance", "exit"),
-    "window": ("window pane", "glass window"),
-    "wall": ("walls",),
-    "floor": ("ground", "flooring"),
-    "ceiling": ("roof",),
-}
-"""Class name -> names that mean it; used for the classes that a model has."""
+from collections.abc import Mapping, Sequence
 
 OTHER_THINGS: tuple[str, ...] = tuple(
     """
@@ -100,23 +36,31 @@ money;colour;number;idea;time;happiness;weather;sport;language
 it."""
 
 
-def named_class(text: str, names: Sequence[str]) -> str | None:
+def named_class(
+    text: str, names: Sequence[str], synonyms: Mapping[str, Sequence[str]]
+) -> str | None:
     """The entry of `names` that a text is, or is a plain synonym of; None if it is neither.
 
     Case does not count, and a plural with s or es is read as its singular.
+
+    Args:
+        text: a word or two.
+        names: of the classes.
+        synonyms: class name -> words that mean it; those of classes that are not in `names` do
+            not count.
     """
     own = {name.casefold(): name for name in names}
     # A class that is another one's synonym stays itself.
-    synonyms = {
+    meant = {
         word: own[name]
-        for name, words in SYNONYMS.items()
+        for name, words in synonyms.items()
         if name in own
         for word in words
         if word not in own
     }
     word = text.casefold()
     for form in (word, word.removesuffix("s"), word.removesuffix("es")):
-        found = own.get(form) or synonyms.get(form)
+        found = own.get(form) or meant.get(form)
         if found is not None:
             return found
     return None

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from semsplat_ros.families.base import LanguageProfile
 from semsplat_ros.language.encoders import CachedTextEncoder
-from semsplat_ros.language.nouns import OTHER_THINGS, SYNONYMS, named_class
+from semsplat_ros.language.nouns import OTHER_THINGS, named_class
 
 CLASS_TEMPERATURE = 40.0
 """Between classes: sharp, the nearest name wins."""
@@ -38,14 +38,14 @@ class ClassRouter:
     """
 
     def __init__(self, profile: LanguageProfile, encoder: CachedTextEncoder) -> None:
-        self._names = profile.class_names
+        self._names, self._words = profile.class_names, profile.synonyms
         self._embeddings = profile.class_embeddings.float().cpu()
         self._encoder = encoder
         self._index = {name.casefold(): i for i, name in enumerate(self._names)}
         # A class that is another one's synonym stays itself.
         self._synonyms = {
             word: self._index[name]
-            for name, words in SYNONYMS.items()
+            for name, words in profile.synonyms.items()
             if name in self._index
             for word in words
             if word not in self._index
@@ -88,7 +88,7 @@ class ClassRouter:
 
     def _lookup(self, text: str) -> int | None:
         """Class index of a text that is in the lists; a plural with s is read as its singular."""
-        name = named_class(text, self._names)
+        name = named_class(text, self._names, self._words)
         return None if name is None else self._names.index(name)
 
     def _load_anchors(self) -> tuple[Tensor, Tensor, Tensor]:

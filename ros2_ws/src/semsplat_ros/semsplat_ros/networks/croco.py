@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from semsplat_ros.networks.precision import CentredLinear
 from semsplat_ros.networks.rope import RopeTable, apply_rope, grid_positions, rope_table
-from semsplat_ros.scene import ViewLayout
+from semsplat_ros.view_layout import ViewLayout
 
 NORM_EPS = 1e-6
 CENTRED_BLOCKS = 4

@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semsplat_ros.geometry.spacing import mean_square_spacing
+from semsplat_ros.geometry.spherical_harmonics import SH_C0
 
 SH_DEGREE = 3
 SH_COEFFICIENTS = (SH_DEGREE + 1) ** 2
-SH_C0 = 0.28209479177387814
 MIN_SQUARE_SPACING = 1e-7
 SCALE_LIMITS = (0.1, 3.0)
 """Of the median spacing of a scene."""

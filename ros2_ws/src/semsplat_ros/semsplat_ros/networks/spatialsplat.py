@@ -142,7 +142,7 @@ class SpatialSplatNetwork(NoPoSplatNetwork):
     (SpatialSplat paper).
 
     Of more than two views the transformer's layout is that of NoPoSplat's code, or that of the
-    supplement (8.2): :class:`semsplat_ros.scene.ViewLayout`.
+    supplement (8.2): :class:`semsplat_ros.view_layout.ViewLayout`.
     """
 
     gaussian_channels = PARAMETER_CHANNELS + 1

@@ -19,6 +19,9 @@ from semsplat_ros.objects.gaussian_grid import Cells, numpy_of
 from semsplat_ros.objects.labels import best_labels, group_means
 from semsplat_ros.scene import Crop, ObjectInstance, Perception, Roi, SemanticScene, Vocabulary
 
+MAX_MASK_ID = 65535
+"""Largest id that a 16 bit mask can hold."""
+
 
 @dataclass(frozen=True)
 class SegmentationSettings:
@@ -84,7 +87,8 @@ def segment(
 
 
 def instance_map(perception: Perception, view: int) -> UInt16[ndarray, "hh ww"]:
-    """ObjectInstance.id of every pixel of an original image; 0 = none, and outside the crop."""
+    """ObjectInstance.id of every pixel of an original image; 0 = none, outside the crop, or an id
+    above MAX_MASK_ID."""
     return _original_map(perception.scene, perception.instance_ids, view)
 
 
@@ -95,9 +99,10 @@ def label_map(perception: Perception, view: int) -> UInt16[ndarray, "hh ww"]:
 
 def _original_map(scene: SemanticScene, values: Int[Tensor, " n"], view: int) -> ndarray:
     here = values.to(scene.gaussians.view.device)
-    return original_image(
-        numpy_of(scene.pixel_map(here, view)).astype(np.uint16), scene.crops[view]
-    )
+    network_image = numpy_of(scene.pixel_map(here, view))
+    # A larger id would wrap around and show another object's.
+    network_image = np.where(network_image > MAX_MASK_ID, 0, network_image)
+    return original_image(network_image.astype(np.uint16), scene.crops[view])
 
 
 def _features(

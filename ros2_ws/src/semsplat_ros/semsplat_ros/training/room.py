@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.registry import BANK
+from semsplat_ros.families.registry import shipped_config
+from semsplat_ros.families.room import BANK
 from semsplat_ros.language.minilm import MiniLM
 from semsplat_ros.networks.compact import CompactConfig
 from semsplat_ros.rooms.builder import CLASSES
@@ -55,7 +56,9 @@ def export_room(run: Path, out: Path) -> list[str]:
     out.mkdir(parents=True, exist_ok=True)
     weights, config = out / "model.safetensors", out / "config.yaml"
     save_file(tensors, weights)
-    # Thresholds that were calibrated for earlier weights are kept until they are measured again.
+    # Thresholds that were calibrated for earlier weights are kept until they are measured again;
+    # synonyms are those of the folder, or of the shipped model.
+    shipped = shipped_config("room")
     previous = yaml.safe_load(config.read_text()) if config.exists() else {}
     content = {
         "family": "room",
@@ -64,6 +67,7 @@ def export_room(run: Path, out: Path) -> list[str]:
         "max_width": MAX_WIDTH,
         "sizes": asdict(CompactConfig(**state["sizes"])),
         "class_names": list(CLASSES),
+        "synonyms": previous.get("synonyms", shipped["synonyms"]),
         "temperature": SEMANTIC_TEMPERATURE,
         "text_encoder": "minilm",
         "calibration": previous.get("calibration"),

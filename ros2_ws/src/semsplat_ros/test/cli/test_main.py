@@ -58,13 +58,6 @@ def test_the_repository_is_found_from_the_package() -> None:
     assert (test.repository() / "semsplat").is_file()
 
 
-def test_verify_names_all_systems() -> None:
-    from semsplat_ros.cli.verify import NAMES
-    from semsplat_ros.evaluation.verification.registry import SYSTEMS
-
-    assert set(NAMES) == set(SYSTEMS)
-
-
 def test_a_refusal_is_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "semsplat_ros.cli.main", "train", "export"]
     command += [str(tmp_path / "nothing"), str(tmp_path / "out")]

@@ -13,9 +13,9 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 from semsplat_ros.cli import weights
+from semsplat_ros.families.registry import weight_sources
 from semsplat_ros.families.weights import checkpoints, conversion, identification
 from semsplat_ros.families.weights.checkpoints import load_new, read_checkpoint
-from semsplat_ros.families.weights.sources import WEIGHT_SOURCES
 from semsplat_ros.families.weights.tensor_lists import TensorSpec, tensor_list, tensor_list_names
 from semsplat_ros.networks.croco import TINY_CROCO
 from semsplat_ros.networks.dpt import TINY_DPT
@@ -140,7 +140,7 @@ def test_where_knows_every_system(name, tmp_path):
 
 def test_where_of_all_and_of_nothing():
     text = run("weights", "where").output
-    assert all(name in text for name in WEIGHT_SOURCES)
+    assert all(name in text for name in weight_sources())
     unknown = run("weights", "where", "resnet")
     assert unknown.exit_code == 2
     assert "INVALID_NAME" in unknown.output

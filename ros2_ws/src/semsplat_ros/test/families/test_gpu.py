@@ -7,17 +7,15 @@ import pytest
 import torch
 
 from semsplat_ros.families.lsm import lsm_by_rule
-from semsplat_ros.families.pair_loading import by_rule
 from semsplat_ros.families.registry import load_model
-from semsplat_ros.families.splat_loading import noposplat_by_rule, spatialsplat_by_rule
+from semsplat_ros.families.spatialsplat import noposplat_by_rule, spatialsplat_by_rule
 from semsplat_ros.networks.clip.clip import TINY_CLIP
-from semsplat_ros.networks.croco import TINY_CROCO
-from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import SemanticScene
 from test.families import test_lsm, test_pair_models, test_spatialsplat
 from test.support.camera_priors import stereo_rig
+from test.support.pair_models import tiny_pair_model
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
@@ -27,7 +25,7 @@ PAIR_SIZE, SQUARE = (32, 48), (64, 64)
 def pair_model(name):
     def make(**options):
         words = test_pair_models.Words()
-        return by_rule(name, 0, TINY_CROCO, TINY_DPT, PAIR_SIZE, words, **options)
+        return tiny_pair_model(name, PAIR_SIZE, words, **options)
 
     return make
 

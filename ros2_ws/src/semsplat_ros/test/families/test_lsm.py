@@ -11,7 +11,8 @@ import torch.nn.functional as F
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import SceneModel
-from semsplat_ros.families.lsm import CompressedField, load_lsm, lsm_by_rule
+from semsplat_ros.families.fields.compressed_field import CompressedField
+from semsplat_ros.families.lsm import load_lsm, lsm_by_rule
 from semsplat_ros.geometry.views import central_crop
 from semsplat_ros.networks.lsm import TINY_LSM, LsmConfig
 from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ScaleStatus, Views
@@ -148,12 +149,6 @@ def test_one_file_holds_the_fine_tuned_parts(files):
     assert model.info.image_size == (256, 256)
     assert "non-commercial" in model.info.licence or "no statement" in model.info.licence
     assert model.network.lseg_feature_extractor.clip_pretrained.text_projection[0, 0] == 1.0
-
-
-def test_orders_are_shuffled_on_demand_alone(files):
-    path = files / "checkpoint-final.pth"
-    assert not load_lsm(path, CPU).network.point_transformer.shuffle_orders
-    assert load_lsm(path, CPU, shuffle_orders=True).network.point_transformer.shuffle_orders
 
 
 def test_a_folder_of_three_files_is_the_published_demonstration(files):

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from semsplat_ros.evaluation.verification.golden import load_golden
 from semsplat_ros.evaluation.verification.inputs import splat_inputs
 from semsplat_ros.families.registry import load_model
-from semsplat_ros.families.spatialsplat import blending_opacities
+from semsplat_ros.families.splat_models import blending_opacities
 from semsplat_ros.families.weights.named_weights import SPLAT_RULE, rule_state
 from semsplat_ros.families.weights.tensor_lists import tensor_list
 from semsplat_ros.geometry.views import central_crop

@@ -7,14 +7,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.families.pair_loading import (
-    dust3r_size,
-    load_dust3r,
-    load_gsemsplat,
-    load_mast3r,
-    load_splatt3r,
-    save_heads,
-)
+from semsplat_ros.families.dust3r import dust3r_size, load_dust3r, load_mast3r
+from semsplat_ros.families.gsemsplat import load_gsemsplat, save_heads
+from semsplat_ros.families.splatt3r import load_splatt3r
 from semsplat_ros.networks.gsemsplat import GSemSplatNetwork
 from semsplat_ros.scene import Resampling
 from test.support.official_files import foreign_classes, lightning_file, state_dict, training_file

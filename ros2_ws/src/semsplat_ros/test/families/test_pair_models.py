@@ -12,12 +12,12 @@ from scipy.spatial.transform import Rotation
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import SceneModel
 from semsplat_ros.families.dust3r import Dust3rModel
-from semsplat_ros.families.pair_loading import by_rule
 from semsplat_ros.networks.croco import TINY_CROCO, ViewFeatures
 from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.dust3r import Dust3rNetwork, PairPointMaps, PointMap
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.scene import CameraPrior, Crop, IntrinsicsSource, ModelInfo, ScaleStatus, Views
+from test.support.pair_models import tiny_pair_model
 
 NAMES = ("dust3r", "mast3r", "splatt3r", "gsemsplat")
 HEIGHT, WIDTH, FOCAL = 32, 48, 40.0
@@ -34,7 +34,7 @@ class Words:
 
 
 def tiny(name, size=(HEIGHT, WIDTH)):
-    return by_rule(name, 0, TINY_CROCO, TINY_DPT, size, Words())
+    return tiny_pair_model(name, size, Words())
 
 
 def views(height=HEIGHT, width=WIDTH, count=2, **changes):

@@ -13,23 +13,23 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families import loading
 from semsplat_ros.families.base import SceneModel
 from semsplat_ros.families.spatialsplat import (
-    SpatialSplatModel,
-    blending_opacities,
-    gaussians_of,
-    pruned,
-)
-from semsplat_ros.families.splat_loading import (
     load_noposplat,
     load_spatialsplat,
     noposplat_by_rule,
     spatialsplat_by_rule,
 )
-from semsplat_ros.families.splat_views import normalised_intrinsics
+from semsplat_ros.families.splat_models import (
+    SpatialSplatModel,
+    blending_opacities,
+    gaussians_of,
+    normalised_intrinsics,
+)
 from semsplat_ros.geometry.views import prepare_views
 from semsplat_ros.networks.clip.clip import TINY_CLIP
 from semsplat_ros.networks.lseg import TINY_LSEG, Lseg
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
-from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ScaleStatus, ViewLayout
+from semsplat_ros.scene import CameraPrior, IntrinsicsSource, ScaleStatus
+from semsplat_ros.view_layout import ViewLayout
 from test.support.camera_priors import image_format
 from test.support.official_files import state_dict
 
@@ -148,24 +148,6 @@ def test_blending_follows_the_threshold():
     torch.testing.assert_close(blending_opacities(gaussians), expected)
 
 
-def test_pruning_leaves_the_kept_gaussians_as_they_are():
-    whole = spatialsplat().predict(views())
-    keep = whole.gaussians.importances > 0.5
-    cut = spatialsplat(prune=True).predict(views())
-    assert torch.equal(cut.gaussians.means, whole.gaussians.means[keep])
-    assert torch.equal(cut.gaussians.pixel, whole.gaussians.pixel[keep])
-    assert torch.equal(cut.instance_features, whole.instance_features[keep])
-    text = F.normalize(torch.randn(2, 12), dim=-1)
-    torch.testing.assert_close(
-        cut.semantics.similarity(text),
-        whole.semantics.similarity(text)[keep],
-        atol=1e-5,
-        rtol=1e-4,
-    )
-    nopo = noposplat_by_rule(0, TINY_SPLAT, SIZE).predict(views())
-    assert pruned(nopo) is nopo
-
-
 def test_bfloat16_stays_close():
     exact = spatialsplat().predict(views()).gaussians
     rounded = spatialsplat(dtype=torch.bfloat16).predict(views()).gaussians
@@ -242,9 +224,10 @@ class TestFiles:
         with pytest.raises(SemsplatError, match="noposplat") as refusal:
             self.load(load_spatialsplat, path)
         assert refusal.value.code is ErrorCode.BAD_FILE
+        splat = self.save(tmp_path / "b.ckpt", "spatialsplat")
+        self.save(tmp_path / "demo_e200.ckpt", "noposplat")
         with pytest.raises(SemsplatError, match="CLIP"):
-            splat = self.save(tmp_path / "b.ckpt", "spatialsplat")
-            self.load(load_spatialsplat, splat, language_file=path)
+            self.load(load_spatialsplat, splat)
 
     def test_image_size(self, tmp_path):
         path = self.save(tmp_path / "a.ckpt", "noposplat")

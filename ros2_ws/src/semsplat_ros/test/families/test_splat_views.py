@@ -4,7 +4,7 @@
 
 import torch
 
-from semsplat_ros.families.splat_views import normalised_intrinsics
+from semsplat_ros.families.splat_models import normalised_intrinsics
 from semsplat_ros.geometry.views import central_crop
 from semsplat_ros.scene import CameraPrior, Crop, Views
 

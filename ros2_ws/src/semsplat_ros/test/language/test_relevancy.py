@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfile
+from semsplat_ros.families.registry import shipped_config
 from semsplat_ros.language.encoders import CachedTextEncoder
-from semsplat_ros.language.nouns import OTHER_THINGS, SYNONYMS
+from semsplat_ros.language.nouns import OTHER_THINGS
 from semsplat_ros.language.relevancy import CANONICAL_PHRASES, Relevancy
 from semsplat_ros.language.routing import ClassRouter
 from semsplat_ros.scene import Vocabulary
 from test.support.fake_model import ToyField, ToyTextEncoder
+
+SYNONYMS = {name: tuple(w) for name, w in shipped_config("room")["synonyms"].items()}
 
 NAMES = ("chair", "table", "ball", "wall")
 ROOM = (
@@ -111,6 +114,7 @@ def closed_profile(names: tuple[str, ...] = NAMES) -> LanguageProfile:
     return LanguageProfile(
         kind=LanguageKind.CLOSED_SET,
         class_names=names,
+        synonyms=SYNONYMS,
         class_embeddings=ToyTextEncoder().encode(list(names)),
     )
 
@@ -235,6 +239,7 @@ def router() -> ClassRouter:
     profile = LanguageProfile(
         kind=LanguageKind.CLOSED_SET,
         class_names=ROOM,
+        synonyms=SYNONYMS,
         class_embeddings=encoder.encode(list(ROOM)),
     )
     return ClassRouter(profile, encoder)

@@ -203,6 +203,18 @@ def test_what_is_said_of_instances_is_consistent(seed: int) -> None:
         assert inside.mean() > 0.5
 
 
+def test_an_id_that_a_mask_cannot_hold_is_no_object_in_it() -> None:
+    scene = scene_of(block_image(BLOCKS))
+    perception = perception_of(scene, segmented(scene))
+    ids = perception.instance_ids.long()
+    largest = replace(perception, instance_ids=torch.where(ids == 1, 65535, ids))
+    too_large = replace(perception, instance_ids=torch.where(ids == 1, 65537, ids))
+    before, last, after = (instance_map(p, 0) for p in (perception, largest, too_large))
+    assert (before == 1).any()
+    np.testing.assert_array_equal(last, np.where(before == 1, 65535, before))
+    np.testing.assert_array_equal(after, np.where(before == 1, 0, before))
+
+
 def test_maps_are_original_images_with_nothing_outside_the_crop() -> None:
     wide = np.full((128, 320, 3), 190, np.uint8)
     wide[:, 80:240] = block_image(

@@ -15,7 +15,12 @@ from semsplat_ros.cpu_threads import network_threads
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation.benchmark.speed import BenchPair, peak_mib, time_by_module
 from semsplat_ros.families.base import SceneModel
-from semsplat_ros.families.registry import PRECISIONS, UPSTREAM, choose_device
+from semsplat_ros.families.registry import (
+    PRECISIONS,
+    choose_device,
+    model_entry,
+    upstream_models,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class UpstreamRun:
     """What is measured."""
 
     name: str
-    """One of :data:`semsplat_ros.families.registry.UPSTREAM`."""
+    """One of :func:`semsplat_ros.families.registry.upstream_models`."""
     precision: str
     """One of :data:`semsplat_ros.families.registry.PRECISIONS`."""
     device: str = "auto"
@@ -38,7 +43,7 @@ class UpstreamRun:
         Raises:
             SemsplatError: INVALID_ARGUMENT.
         """
-        _check("system", self.name, UPSTREAM)
+        _check("model", self.name, upstream_models())
         _check("precision", self.precision, tuple(PRECISIONS))
 
     def model(self, precision: str = "") -> Any:
@@ -75,20 +80,8 @@ def bench_upstream(pair: BenchPair, run: UpstreamRun, runs: int) -> dict[str, An
 
 
 def rule_model(name: str, dtype: torch.dtype, device: torch.device, image_size: int = 0) -> Any:
-    """An upstream system at full size, weights made from names; see :class:`UpstreamRun`."""
-    from semsplat_ros.families import lsm, pair_loading, splat_loading
-
-    if name in ("dust3r", "mast3r"):
-        sides = pair_loading.dust3r_size(image_size)
-    else:
-        default = 512 if name in ("splatt3r", "gsemsplat") else 256
-        sides = (image_size or default, image_size or default)
-    common: dict[str, Any] = {"image_size": sides, "device": device, "dtype": dtype}
-    if name == "lsm":
-        return lsm.lsm_by_rule(**common)
-    if name in ("spatialsplat", "noposplat"):
-        return getattr(splat_loading, f"{name}_by_rule")(**common)
-    return pair_loading.by_rule(name, **common)
+    """An upstream model at full size, weights made from names; see :class:`UpstreamRun`."""
+    return model_entry(name).with_named_weights(image_size, device, dtype)
 
 
 def weights_mib(model: SceneModel) -> float:

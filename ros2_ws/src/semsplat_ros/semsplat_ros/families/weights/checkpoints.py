@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.weights.files import open_weights
 from semsplat_ros.families.weights.identification import UNKNOWN, FileLayout, identify
-from semsplat_ros.families.weights.sources import WEIGHT_SOURCES
+from semsplat_ros.families.weights.sources import UNKNOWN_TERMS
 from semsplat_ros.families.weights.tensor_lists import tensor_list
 
 SHOWN_DIFFERENCES = 6
@@ -54,32 +54,14 @@ class Checkpoint:
     """The constructor text some files carry; shown, never evaluated."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Of a safetensors file."""
+    licence: str = UNKNOWN_TERMS
+    """One sentence about the terms of the weights, for who knows the system."""
 
     @property
     def complete(self) -> bool:
         """True if the system is known and every official tensor is there in its official shape,
         and no other."""
         return self.system != UNKNOWN and not self.differences
-
-    @property
-    def licence(self) -> str:
-        """One sentence about the terms of the weights."""
-        source = WEIGHT_SOURCES.get(self.system)
-        return source.licence if source else "unknown: ask whoever made the file"
-
-    @property
-    def byte_count(self) -> int:
-        """Bytes of all tensors of the system, aliases counted once."""
-        unique = {(t.data_ptr(), t.shape): t.nbytes for t in self.tensors.values()}
-        return sum(unique.values())
-
-    def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors below a prefix, without it: one network inside a larger system."""
-        return {
-            name.removeprefix(prefix): tensor
-            for name, tensor in self.tensors.items()
-            if name.startswith(prefix)
-        }
 
 
 def read_checkpoint(path: str | Path, sha256: str = "") -> Checkpoint:

@@ -36,7 +36,6 @@ class FileReport:
     difference_count: int
     differences: tuple[str, ...]
     """The first twenty."""
-    licence: str
     model_string: str
     metadata: dict[str, str]
     sha256: str
@@ -70,7 +69,6 @@ def inspect(path: Path, sha256: bool = False) -> FileReport:
         extras=len(checkpoint.extras),
         difference_count=len(checkpoint.differences),
         differences=checkpoint.differences[:LISTED_DIFFERENCES],
-        licence=checkpoint.licence,
         model_string=checkpoint.model_string,
         metadata=dict(checkpoint.metadata),
         sha256=file_sha256(checkpoint.path) if sha256 else "",

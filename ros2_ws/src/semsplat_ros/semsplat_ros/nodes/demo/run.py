@@ -246,12 +246,15 @@ class Demo:
 
     def _look_at(self) -> str:
         """What the robot looks at: what is asked for first, if rooms have such a thing."""
+        from semsplat_ros.families.registry import shipped_config
         from semsplat_ros.language.commands import parse_concept
         from semsplat_ros.language.nouns import named_class
         from semsplat_ros.rooms.builder import CLASSES
 
         try:
-            return named_class(parse_concept(self._options.queries[0]), CLASSES) or "chair"
+            concept = parse_concept(self._options.queries[0])
+            synonyms = shipped_config("room")["synonyms"]
+            return named_class(concept, CLASSES, synonyms) or "chair"
         except SemsplatError:  # the node will say what is wrong with the text
             return "chair"
 

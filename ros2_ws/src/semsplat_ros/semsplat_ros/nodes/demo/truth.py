@@ -8,6 +8,7 @@ from concurrent.futures import Future
 import numpy as np
 from jaxtyping import Float64
 
+from semsplat_ros.families.registry import shipped_config
 from semsplat_ros.language.nouns import named_class
 from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.rooms.ground_truth import VisibleObject, truth_for, visible_objects
@@ -42,7 +43,7 @@ class RoomTruth:
     def of(self, concept: str, world_from_left: Float64[np.ndarray, "4 4"]) -> list[dict]:
         """The objects that a concept means, as the JSON has them; empty if there is none in view
         or the rooms have no such class."""
-        name = named_class(concept, CLASSES)
+        name = named_class(concept, CLASSES, shipped_config("room")["synonyms"])
         return truth_for(name, self.prepare(world_from_left).result()) if name else []
 
     def _look(self, pose: np.ndarray, objects: "Future[list[VisibleObject]]") -> None:

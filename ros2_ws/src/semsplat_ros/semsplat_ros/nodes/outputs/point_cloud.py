@@ -10,6 +10,7 @@ from std_msgs.msg import Header
 from semsplat_interfaces.msg import SceneInfo, SemanticGaussians
 from semsplat_ros.nodes.common.conversions import fill, fill_zeros
 from semsplat_ros.nodes.outputs.scene_arrays import SceneArrays
+from semsplat_ros.objects.gaussian_grid import numpy_of
 from semsplat_ros.scene import Perception
 
 NO_FEATURE = np.uint32(4294967295)
@@ -136,7 +137,7 @@ def to_gaussians(
 def _fill(field, values: torch.Tensor) -> None:
     if values.is_floating_point():
         values = values.float()
-    fill(field, values.detach().cpu().numpy())
+    fill(field, numpy_of(values))
 
 
 def _fill_codebook(message: SemanticGaussians, perception: Perception, kept: torch.Tensor) -> None:

@@ -8,15 +8,12 @@ Several outputs need the same arrays (cloud, masks, depth); what nobody asks for
 from functools import cached_property
 
 import numpy as np
-from torch import Tensor
 
+from semsplat_ros.geometry.spherical_harmonics import SH_C0
 from semsplat_ros.geometry.views import original_image
+from semsplat_ros.objects.gaussian_grid import numpy_of
+from semsplat_ros.objects.instances import instance_map, label_map
 from semsplat_ros.scene import Perception
-
-SH_C0 = 0.28209479177387814
-"""The constant band of the real spherical harmonics: 1 / (2 sqrt(pi))."""
-MAX_ID = 65535
-"""Largest number a 16 bit mask can hold."""
 
 
 class SceneArrays:
@@ -36,35 +33,35 @@ class SceneArrays:
     @cached_property
     def means(self) -> np.ndarray:
         """[n, 3] float32."""
-        return _host(self._gaussians.means.float())
+        return numpy_of(self._gaussians.means.float())
 
     @cached_property
     def opacities(self) -> np.ndarray:
         """[n] float32, 0..1."""
-        return _host(self._gaussians.opacities.float())
+        return numpy_of(self._gaussians.opacities.float())
 
     @cached_property
     def confidences(self) -> np.ndarray | None:
         """[n] float32, or None if the model gives none."""
         confidences = self._gaussians.confidences
-        return None if confidences is None else _host(confidences.float())
+        return None if confidences is None else numpy_of(confidences.float())
 
     @cached_property
     def instance_ids(self) -> np.ndarray:
         """[n] uint32, 0 = background or none."""
-        return _host(self.perception.instance_ids).astype(np.uint32)
+        return numpy_of(self.perception.instance_ids).astype(np.uint32)
 
     @cached_property
     def label_ids(self) -> np.ndarray:
         """[n] uint16, 0 = unlabelled."""
-        return _host(self.perception.label_ids).astype(np.uint16)
+        return numpy_of(self.perception.label_ids).astype(np.uint16)
 
     @cached_property
     def packed_colours(self) -> np.ndarray:
         """[n] uint32, 0x00RRGGBB of the constant band of each Gaussian's colour."""
         colours = self._gaussians.sh[:, 0, :].float() * (SH_C0 * 255.0)
         colours = colours.add_(0.5 * 255.0).clamp_(0.0, 255.0).round_()
-        red, green, blue = _host(colours).T
+        red, green, blue = numpy_of(colours).T
         # Exact: float32 holds every whole number up to 2**24.
         return (red * 65536.0 + green * 256.0 + blue).astype(np.uint32)
 
@@ -80,11 +77,11 @@ class SceneArrays:
     def instance_mask(self, view: int) -> np.ndarray:
         """[H, W] uint16 in the original image: ObjectInstance.id, 0 = none; ids above 65535 become
         0."""
-        return self._original(self._instance_images, view)
+        return instance_map(self.perception, view)
 
     def label_mask(self, view: int) -> np.ndarray:
         """[H, W] uint16 in the original image: label id, 0 = unlabelled."""
-        return self._original(self._label_images, view)
+        return label_map(self.perception, view)
 
     def depth_image(self) -> np.ndarray:
         """[H, W] float32 in the first original image: depth along z, NaN = no measurement
@@ -97,23 +94,7 @@ class SceneArrays:
         return original_image(network_images[view], self.perception.scene.crops[view], empty)
 
     @cached_property
-    def _instance_images(self) -> np.ndarray:
-        """[v, h, w] uint16, what fits into a mask of :attr:`instance_ids`."""
-        ids = self.instance_ids.astype(np.uint16)
-        ids[self.instance_ids > MAX_ID] = 0
-        return self.network_images(ids)
-
-    @cached_property
-    def _label_images(self) -> np.ndarray:
-        """[v, h, w] uint16."""
-        return self.network_images(self.label_ids)
-
-    @cached_property
     def _places(self) -> np.ndarray:
         """[n] the pixel of each Gaussian in the network images of all views, one after another."""
         height, width = self.perception.scene.image_size
-        return _host(self._gaussians.view) * (height * width) + _host(self._gaussians.pixel)
-
-
-def _host(values: Tensor) -> np.ndarray:
-    return values.detach().cpu().contiguous().numpy()
+        return numpy_of(self._gaussians.view) * (height * width) + numpy_of(self._gaussians.pixel)

@@ -16,9 +16,9 @@ from typing import Any
 from semsplat_ros.nodes.parameters.parameter_spec import ParameterSpec, Value
 from semsplat_ros.objects.clustering import ClusterSettings
 from semsplat_ros.objects.instances import SegmentationSettings
-from semsplat_ros.scene import ViewLayout
+from semsplat_ros.perceiver import MAX_LABELS
+from semsplat_ros.view_layout import ViewLayout
 
-MAX_LABELS = 512
 MAX_CAMERAS = 8
 RESERVED_CAMERA = "depth"
 """depth/camera_info is an output."""

@@ -15,12 +15,13 @@ from semsplat_ros.families.base import SceneModel
 from semsplat_ros.families.registry import load_model
 from semsplat_ros.nodes.parameters.settings import Settings
 from semsplat_ros.perceiver import Perceiver
-from semsplat_ros.scene import ViewLayout, Vocabulary
+from semsplat_ros.scene import Vocabulary
+from semsplat_ros.view_layout import ViewLayout
 
 _logger = logging.getLogger(__name__)
 
 
-def load_from_zoo(settings: Settings) -> SceneModel:
+def load_configured_model(settings: Settings) -> SceneModel:
     """The model that the parameters name."""
     model = settings.model
     return load_model(
@@ -41,7 +42,7 @@ def configured_perceiver(
     """A model with everything around it, warmed up, and the labels to start with.
 
     Args:
-        load: makes the model, as :func:`load_from_zoo` does.
+        load: makes the model, as :func:`load_configured_model` does.
         settings: model.* and semantics.vocabulary.
 
     Raises:

@@ -31,7 +31,7 @@ from semsplat_ros.nodes.perception.lifecycle import SafeLifecycleNode
 from semsplat_ros.nodes.perception.model_loading import (
     configured_perceiver,
     free_memory,
-    load_from_zoo,
+    load_configured_model,
 )
 from semsplat_ros.nodes.perception.pipeline import Pipeline
 from semsplat_ros.nodes.perception.services import Services
@@ -59,7 +59,7 @@ class PerceptionNode(SafeLifecycleNode):
 
     def __init__(self, load: "Callable[[Settings], SceneModel] | None" = None, **options) -> None:
         super().__init__("perception_node", **options)
-        self._load_model = load or load_from_zoo
+        self._load_model = load or load_configured_model
         self._log_handler = forward_logs(self.get_logger())
         self._parameter_table = declare_parameters(self)
         self.guard = CallbackGuard()

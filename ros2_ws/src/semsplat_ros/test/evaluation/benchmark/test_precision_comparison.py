@@ -17,13 +17,11 @@ from semsplat_ros.evaluation.benchmark.precision_comparison import (
 from semsplat_ros.evaluation.benchmark.speed import BenchPair, in_own_process, room_pair
 from semsplat_ros.evaluation.benchmark.upstream_speed import UpstreamRun
 from semsplat_ros.families.lsm import lsm_by_rule
-from semsplat_ros.families.pair_loading import by_rule
-from semsplat_ros.networks.croco import TINY_CROCO
-from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.lsm import TINY_LSM
 from semsplat_ros.networks.point_transformer.network import PointTransformer
 from semsplat_ros.rooms.robot import StereoRig
 from test.support.fake_model import block_image
+from test.support.pair_models import tiny_pair_model
 
 LIMIT = 0.01
 """With weights made from names, where raw head values are sums of terms that nearly cancel. What
@@ -41,7 +39,7 @@ def test_difference_is_relative_to_the_length_of_the_exact_tensor() -> None:
 
 
 def test_tokens_and_raw_heads_of_both_sides_are_observed() -> None:
-    network = by_rule("dust3r", 0, TINY_CROCO, TINY_DPT, (32, 48)).network
+    network = tiny_pair_model("dust3r", (32, 48)).network
     with torch.no_grad(), raw_outputs(network) as found:
         network(torch.zeros(1, 2, 3, 32, 48))
     assert set(found) == OBSERVED
@@ -51,7 +49,7 @@ def test_tokens_and_raw_heads_of_both_sides_are_observed() -> None:
 
 def test_comparison_sees_the_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     def small(name: str, dtype: torch.dtype, *_: object):
-        return by_rule(name, 0, TINY_CROCO, TINY_DPT, (32, 48), dtype=dtype)
+        return tiny_pair_model(name, (32, 48), dtype=dtype)
 
     monkeypatch.setattr(upstream_speed, "rule_model", small)
     pair = BenchPair(block_image({"red": (20, 40, 40, 60)}), block_image({}), StereoRig(128, 160))

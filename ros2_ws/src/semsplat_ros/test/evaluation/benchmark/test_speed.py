@@ -15,12 +15,10 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation.benchmark import speed
 from semsplat_ros.evaluation.benchmark.speed import BenchPair
 from semsplat_ros.evaluation.benchmark.upstream_speed import UpstreamRun
-from semsplat_ros.families.pair_loading import by_rule
-from semsplat_ros.networks.croco import TINY_CROCO
-from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.perceiver import Perceiver
 from semsplat_ros.rooms.robot import StereoRig
 from test.support.fake_model import FakeModel, ToyTextEncoder, block_image
+from test.support.pair_models import tiny_pair_model
 
 ROOM = {"red": (20, 40, 40, 60)}
 KEYS = {
@@ -96,7 +94,7 @@ def test_time_by_named_child_sums_calls_and_lists(monkeypatch: pytest.MonkeyPatc
 
 
 def test_modules_of_an_upstream_network_add_up_to_its_time() -> None:
-    model = by_rule("dust3r", 0, TINY_CROCO, TINY_DPT, (32, 48))
+    model = tiny_pair_model("dust3r", (32, 48))
     found = speed.time_by_module(model, model.network, pair(), 1)
     assert speed.OUTSIDE in found["stages_ms"]
     assert len(found["stages_ms"]) > 1

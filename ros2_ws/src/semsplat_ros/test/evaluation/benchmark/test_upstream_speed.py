@@ -13,11 +13,9 @@ from semsplat_ros.evaluation.benchmark.upstream_speed import (
     bench_upstream,
     weights_mib,
 )
-from semsplat_ros.families import lsm, pair_loading, splat_loading
-from semsplat_ros.families.splat_loading import spatialsplat_by_rule
+from semsplat_ros.families import dust3r, lsm, spatialsplat, splatt3r
+from semsplat_ros.families.spatialsplat import spatialsplat_by_rule
 from semsplat_ros.networks.clip.clip import TINY_CLIP
-from semsplat_ros.networks.croco import TINY_CROCO
-from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
 from semsplat_ros.rooms.robot import StereoRig
 from test.support.fake_model import block_image
@@ -50,9 +48,10 @@ def test_image_size_is_the_one_of_training_or_the_one_asked_for(
     def asked_for(*names: str, **options: object) -> tuple:
         return (*names, options["image_size"], options["dtype"])
 
-    monkeypatch.setattr(pair_loading, "by_rule", asked_for)
+    monkeypatch.setattr(dust3r, "pair_model_by_rule", asked_for)
+    monkeypatch.setattr(splatt3r, "splatt3r_by_rule", asked_for)
     monkeypatch.setattr(lsm, "lsm_by_rule", asked_for)
-    monkeypatch.setattr(splat_loading, "spatialsplat_by_rule", asked_for)
+    monkeypatch.setattr(spatialsplat, "spatialsplat_by_rule", asked_for)
     made = UpstreamRun(name, "bf16", "cpu", 1, side).model()
     assert made[-2:] == (sides, torch.bfloat16)
 
@@ -71,7 +70,7 @@ def test_weights_are_counted_once_and_the_text_tower_with_them() -> None:
 
 
 def test_a_run_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = pair_loading.by_rule("dust3r", 0, TINY_CROCO, TINY_DPT, (32, 48))
+    small = tiny_pair_model("dust3r", (32, 48))
     monkeypatch.setattr(upstream_speed, "rule_model", lambda *_: small)
     pair = BenchPair(block_image(ROOM), block_image(ROOM), StereoRig(height=128, width=160))
     found = bench_upstream(pair, UpstreamRun("dust3r", "fp32", "cpu", 1), 1)

@@ -11,14 +11,12 @@ import pytest
 from semsplat_interfaces.srv import Query
 from semsplat_ros.errors import ErrorCode
 from semsplat_ros.families.lsm import lsm_by_rule
-from semsplat_ros.families.pair_loading import by_rule
-from semsplat_ros.families.splat_loading import noposplat_by_rule, spatialsplat_by_rule
+from semsplat_ros.families.spatialsplat import noposplat_by_rule, spatialsplat_by_rule
 from semsplat_ros.networks.clip.clip import TINY_CLIP
-from semsplat_ros.networks.croco import TINY_CROCO
-from semsplat_ros.networks.dpt import TINY_DPT
 from semsplat_ros.networks.lsm import TINY_LSM
 from semsplat_ros.networks.spatialsplat import TINY_SPLAT
 from test.families.test_pair_models import Words
+from test.support.pair_models import tiny_pair_model
 from test.support.perception_rig import FRAME, Rig, stamp_of, wait_until
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
@@ -40,7 +38,7 @@ def lsm():
 
 
 def pair(name):
-    return lambda: by_rule(name, 0, TINY_CROCO, TINY_DPT, PAIR_SIZE, Words())
+    return lambda: tiny_pair_model(name, PAIR_SIZE, Words())
 
 
 FAMILIES = {
