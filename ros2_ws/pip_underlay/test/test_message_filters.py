@@ -2,8 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of message_filters that semsplat relies on; passes against the ROS package too."""
 
+import threading
+
 import pytest
-from message_filters import ApproximateTimeSynchronizer, SimpleFilter, TimeSynchronizer
+from message_filters import (
+    ApproximateTimeSynchronizer,
+    SimpleFilter,
+    Subscriber,
+    TimeSynchronizer,
+)
+from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 
@@ -41,6 +49,33 @@ def test_a_filter_passes_registered_arguments_after_the_message() -> None:
     source.registerCallback(lambda *args: seen.append(args))
     source.signalMessage("a", "b")
     assert seen == [("a", "b", "left", 7), ("a", "b")]
+
+
+def test_a_subscriber_passes_the_messages_of_its_topic_on(spinning_node: Node) -> None:
+    seen: list[Image] = []
+    came = threading.Event()
+    source = Subscriber(spinning_node, Image, "images", qos_profile=5)
+    source.registerCallback(lambda message: (seen.append(message), came.set()))
+    assert source.getTopic() == "images"
+    publisher = spinning_node.create_publisher(Image, "images", 5)
+    for _ in range(100):
+        publisher.publish(image(7))
+        if came.wait(0.1):
+            break
+    assert seen[0].header.stamp.nanosec == 7
+    assert spinning_node.destroy_subscription(source.sub)
+
+
+def test_three_filters_make_a_set_of_three() -> None:
+    sources = [SimpleFilter() for _ in range(3)]
+    out: list[tuple[int, ...]] = []
+    synchronizer = ApproximateTimeSynchronizer(sources, 5, 0.01)
+    synchronizer.registerCallback(lambda *messages: out.extend(stamps([messages])))
+    for source, stamp in zip(sources, (0, 9_000_000, -9_000_000), strict=True):
+        source.signalMessage(image(10**9 + stamp))
+    assert out == [], "the second and the third are too far apart"
+    sources[2].signalMessage(image(10**9 + 1_000_000))
+    assert out == [(10**9, 10**9 + 9_000_000, 10**9 + 1_000_000)]
 
 
 @pytest.mark.parametrize(

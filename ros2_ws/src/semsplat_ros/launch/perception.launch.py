@@ -50,6 +50,18 @@ ARGUMENTS = [
         description="Topic of the right image.",
     ),
     DeclareLaunchArgument(
+        "cameras",
+        default_value="",
+        description="Names of the cameras, 2 to 8, apart by spaces; empty = as in params_file, "
+        "else left and right.",
+    ),
+    DeclareLaunchArgument(
+        "images",
+        default_value="",
+        description="Image topics of `cameras`, one for each, apart by spaces; empty = "
+        "<name>/image_raw.",
+    ),
+    DeclareLaunchArgument(
         "left_camera_info",
         default_value="",
         description="Topic of the left CameraInfo; empty = camera_info beside the left image.",
@@ -111,7 +123,8 @@ ARGUMENTS = [
     ),
 ]
 
-# Names in semsplat.rviz, which RViz is told anew when the node has another namespace.
+# Names in semsplat.rviz, which RViz is told anew when the node has another namespace, or another
+# first camera than left.
 RVIZ_TOPICS = [
     "points",
     "markers",
@@ -137,10 +150,14 @@ def start(context: LaunchContext) -> list[Node]:
 
 
 def perception_node(given: dict[str, str]) -> Node:
-    remappings = [
-        ("left/image_raw", given["left_image"]),
-        ("right/image_raw", given["right_image"]),
-    ]
+    cameras, images = given["cameras"].split(), given["images"].split()
+    if images and len(images) != len(cameras):
+        raise ValueError(
+            f"images has {len(images)} topics for {len(cameras)} names in cameras; give one each"
+        )
+    topics = {"left": given["left_image"], "right": given["right_image"]}
+    topics |= dict(zip(cameras, images, strict=False))
+    remappings = [(f"{name}/image_raw", topic) for name, topic in topics.items()]
     # Without a remapping the node listens beside the image topics, as camera drivers publish.
     for side in ("left", "right"):
         topic = given[f"{side}_camera_info"]
@@ -173,6 +190,8 @@ def overrides(given: dict[str, str]) -> dict:
     parameters = {
         name: ParameterValue(text, value_type=str) for name, text in texts.items() if text
     }
+    if given["cameras"]:
+        parameters["input.cameras"] = given["cameras"].split()
     for name in ("use_sim_time", "autostart"):
         if given[name]:
             parameters[name] = given[name] == "true"
@@ -182,6 +201,7 @@ def overrides(given: dict[str, str]) -> dict:
 def rviz_node(given: dict[str, str]) -> Node:
     namespace = given["namespace"].strip("/")
     prefix = f"/{namespace}" if namespace else ""
+    first = next(iter(given["cameras"].split()), "left")
     return Node(
         package="rviz2",
         executable="rviz2",
@@ -189,6 +209,9 @@ def rviz_node(given: dict[str, str]) -> Node:
         namespace=namespace,
         arguments=["-d", given["rviz_config"], "-f", given["fixed_frame"]],
         parameters=[{"use_sim_time": given["use_sim_time"] == "true"}],
-        remappings=[(f"/semsplat/{topic}", f"{prefix}/{topic}") for topic in RVIZ_TOPICS],
+        remappings=[
+            (f"/semsplat/{topic}", f"{prefix}/{topic.replace('/left', f'/{first}')}")
+            for topic in RVIZ_TOPICS
+        ],
         output="log",
     )

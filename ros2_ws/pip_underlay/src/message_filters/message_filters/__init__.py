@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Message filters: the base of every filter, and synchronisers of several filters by stamp.
+"""Message filters: the base of every filter, subscriptions, and synchronisers by stamp.
 
 The public names, signatures and matching rules of the ROS 2 package `message_filters`, of the part
 that semsplat uses, for machines without a ROS installation. A callback runs after the synchroniser
@@ -9,6 +9,7 @@ runs under it, and one that raises leaves it locked.
 """
 
 from message_filters.simple_filter import SimpleFilter
+from message_filters.subscriber import Subscriber
 from message_filters.synchronizer import ApproximateTimeSynchronizer, TimeSynchronizer
 
-__all__ = ["ApproximateTimeSynchronizer", "SimpleFilter", "TimeSynchronizer"]
+__all__ = ["ApproximateTimeSynchronizer", "SimpleFilter", "Subscriber", "TimeSynchronizer"]

@@ -42,7 +42,6 @@ from semsplat_ros.evaluation.benchmark.speed import (
 from semsplat_ros.nodes.common.conversions import to_header, to_image
 from semsplat_ros.nodes.common.process import NUM_THREADS
 from semsplat_ros.nodes.demo.processes import enter_own_domain
-from semsplat_ros.nodes.inputs.subscriptions import SIDES
 from semsplat_ros.nodes.perception.node import PerceptionNode
 from semsplat_ros.nodes.simulation.simulated_camera import FRAMES, to_calibration
 
@@ -231,8 +230,8 @@ class _Peer(Node):
     def __init__(self, context: Context, namespace: str, pair: BenchPair) -> None:
         super().__init__("bench_peer", namespace=namespace, context=context)
         self._pair = pair
-        self._images = [self.create_publisher(Image, f"{s}/image_raw", 2) for s in SIDES]
-        self._infos = [self.create_publisher(CameraInfo, f"{s}/camera_info", 2) for s in SIDES]
+        self._images = [self.create_publisher(Image, f"{s}/image_raw", 2) for s in FRAMES]
+        self._infos = [self.create_publisher(CameraInfo, f"{s}/camera_info", 2) for s in FRAMES]
         self._client = self.create_client(Query, "query")
         self._came = threading.Condition()
         self._newest = dict.fromkeys(LISTENED, 0)
@@ -299,8 +298,8 @@ class _Peer(Node):
 
     def _send(self) -> int:
         stamp = time.time_ns()
-        headers = [to_header(stamp, FRAMES[side]) for side in SIDES]
-        for publisher, side, header in zip(self._infos, SIDES, headers, strict=True):
+        headers = [to_header(stamp, FRAMES[side]) for side in FRAMES]
+        for publisher, side, header in zip(self._infos, FRAMES, headers, strict=True):
             publisher.publish(to_calibration(self._pair.rig, side, header))
         images = (self._pair.left, self._pair.right)
         for publisher, image, header in zip(self._images, images, headers, strict=True):

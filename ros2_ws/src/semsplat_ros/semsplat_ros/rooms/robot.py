@@ -56,6 +56,22 @@ class StereoRig:
         pose[:3, 3] += pose[:3, 0] * self.baseline
         return pose
 
+    def above_pose(
+        self, world_from_left: Float64[np.ndarray, "4 4"]
+    ) -> Float64[np.ndarray, "4 4"]:
+        """``world_from_camera`` of a third camera, as far above the left one as the right one is
+        beside it."""
+        pose = np.array(world_from_left, float)
+        pose[:3, 3] -= pose[:3, 1] * self.baseline
+        return pose
+
+    def image_above(
+        self, renderer: RoomRenderer, world_from_left: Float64[np.ndarray, "4 4"]
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """The RGB image of the third camera."""
+        pose = self.above_pose(world_from_left)
+        return renderer.color(pose, self.fovy, self.height, self.width)
+
     def images(
         self, renderer: RoomRenderer, world_from_left: Float64[np.ndarray, "4 4"]
     ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]]:

@@ -71,6 +71,10 @@ class RobotInRoom:
             self._last = last
         return last[2]
 
+    def image_above(self, world_from_left: Pose, rig: StereoRig) -> Image:
+        """RGB image of the third camera."""
+        return rig.image_above(self.renderer, world_from_left)
+
     def _path(self, seed: int, look_at: str) -> Float64[np.ndarray, "n 4 4"]:
         try:
             return robot_path(self.room, seed, step=STEP, first=look_at)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from semsplat_ros.nodes.outputs.publishers import TOPICS
+from semsplat_ros.nodes.outputs.publishers import topics_of
 from semsplat_ros.nodes.parameters.settings import SPECS
 from semsplat_ros.nodes.simulation.room_cameras import SPECS as CAMERA_SPECS
 from semsplat_ros.nodes.simulation.simulated_camera import FRAMES
@@ -121,6 +121,20 @@ def test_topics_are_remapped_and_calibration_only_if_it_is_named():
     assert ("right/camera_info", "/b/info") in node.kwargs["remappings"]
 
 
+def test_more_cameras_are_named_and_remapped():
+    node = perception(cameras="front rear left", images="/f/image /r/image /l/image")
+    assert plain(node.kwargs["parameters"])["input.cameras"] == ["front", "rear", "left"]
+    renamed = node.kwargs["remappings"]
+    for rule in (("front", "/f/image"), ("rear", "/r/image"), ("left", "/l/image")):
+        assert (f"{rule[0]}/image_raw", rule[1]) in renamed
+    assert len(dict(renamed)) == len(renamed), "the first of two rules would win"
+    assert "input.cameras" not in plain(perception().kwargs["parameters"])
+    rviz, _ = LaunchFile(PERCEPTION).actions(rviz="true", cameras="front rear")
+    assert dict(rviz.kwargs["remappings"])["/semsplat/masks/left"] == "/semsplat/masks/front"
+    with pytest.raises(ValueError, match="images has 1 topics for 2 names"):
+        perception(cameras="front rear", images="/f/image")
+
+
 def test_respawn_and_log_level():
     node = perception(use_respawn="true", log_level="debug")
     assert node.kwargs["respawn"] is True
@@ -177,7 +191,7 @@ def rviz_topics() -> set[str]:
 
 
 def test_rviz_shows_topics_that_exist_with_quality_of_service_that_fits():
-    offered = {f"/semsplat/{topic.name}": topic for topic in TOPICS}
+    offered = {f"/semsplat/{topic.name}": topic for topic in topics_of(("left", "right"))}
     kinds = {"PointCloud2": "PointCloud2", "MarkerArray": "MarkerArray", "Image": "Image"}
     kinds["Pose"] = "PoseStamped"
     for display in rviz_displays():

@@ -124,7 +124,7 @@ class FakeModel:
     depth_from_brightness: bool = False
     """Depth 1 m where the image is white, 4 m where it is black."""
     camera_distance: float = 0.0
-    """Between the views along +x, in the scene's units, where no rectified baseline is known."""
+    """From view to view along +x, in the scene's units, where no rectified baseline is known."""
     metric: bool = True
     stereo_factor: int = 0
     closed_set: bool = False
@@ -251,7 +251,7 @@ def _cameras(views: Views, distance: float) -> Cameras:
         intrinsics = one.repeat(count, 1, 1)
     first_from_view = torch.eye(4).repeat(count, 1, 1)
     known = views.prior.rectified_baseline
-    first_from_view[1:, 0, 3] = distance if known is None else known
+    first_from_view[:, 0, 3] = torch.arange(count) * (distance if known is None else known)
     return Cameras(first_from_view, intrinsics, views.intrinsics_source)
 
 

@@ -21,7 +21,7 @@ from std_msgs.msg import Header
 from semsplat_interfaces.msg import NodeStatus
 from semsplat_interfaces.srv import Query
 from semsplat_ros.nodes.common.conversions import to_header, to_image
-from semsplat_ros.nodes.outputs.publishers import TOPICS
+from semsplat_ros.nodes.outputs.publishers import topics_of
 from semsplat_ros.nodes.perception.node import PerceptionNode
 from test.support.fake_model import FakeModel, block_image
 
@@ -96,13 +96,14 @@ class Rig:
         self._clients: dict[str, Any] = {}
         self._diagnostics: list[DiagnosticArray] | None = None
         self.compressed = parameters.get("input.image_transport") == "compressed"
+        self.names = tuple(parameters.get("input.cameras", ("left", "right")))
         kind, suffix = (CompressedImage, "/compressed") if self.compressed else (Image, "")
         self.cameras = {
             side: self.peer.create_publisher(kind, f"{side}/image_raw{suffix}", 5)
-            for side in ("left", "right")
+            for side in self.names
         }
         self._infos: dict[str, Any] = {}
-        kinds = {topic.name: topic for topic in TOPICS}
+        kinds = {topic.name: topic for topic in topics_of(self.names)}
         for name in listen:
             self._listen(kinds[name].kind, name, kinds[name].latched)
         self._listen(NodeStatus, "status", True)
@@ -137,7 +138,7 @@ class Rig:
         wanted = (height, width)
 
         def known() -> bool:
-            infos = [reader.newest(side) for side in reader.sides]
+            infos = [reader.newest(name) for name in reader.cameras]
             return all(i is not None and (i.height, i.width) == wanted for i in infos)
 
         assert wait_until(known)
@@ -167,6 +168,27 @@ class Rig:
         self.cameras["left"].publish(self.image(header, left))
         self.cameras["right"].publish(self.image(self.header(stamp_ns, "right_optical"), right))
         return header
+
+    def send_set(
+        self,
+        offsets_ns: dict[str, int] | None = None,
+        but: tuple[str, ...] = (),
+        pixels: dict[str, np.ndarray] | None = None,
+    ) -> Header:
+        """Publish one image of each camera; returns the first one's header.
+
+        Args:
+            offsets_ns: by camera, added to the stamp.
+            but: cameras that stay silent.
+            pixels: by camera, of :data:`ROOM` if none are given.
+        """
+        stamp_ns = self.next_stamp()
+        for name in self.names:
+            if name not in but:
+                own = stamp_ns + (offsets_ns or {}).get(name, 0)
+                header = self.header(own, f"{name}_optical")
+                self.cameras[name].publish(self.image(header, (pixels or {}).get(name)))
+        return self.header(stamp_ns + (offsets_ns or {}).get(self.names[0], 0))
 
     def of_stamp(self, topic: str, header: Header, timeout: float = TIMEOUT_S):
         """The message of a topic that has the header's stamp, or None."""

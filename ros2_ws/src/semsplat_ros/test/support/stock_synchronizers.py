@@ -6,6 +6,7 @@ Written to behave as badly: the lock stays locked when anything raises, callback
 smallest stamp is evicted even if it is the newest message, and an offset must be less than slop.
 """
 
+import itertools
 import threading
 
 from rclpy.duration import Duration
@@ -39,8 +40,8 @@ class TimeSynchronizer:
             del queue[min(queue)]
 
     def match(self, stamp, side):
-        for common in sorted(set(self.queues[0]) & set(self.queues[1])):
-            self.deliver((common, common))
+        for common in sorted(set.intersection(*map(set, self.queues))):
+            self.deliver((common,) * len(self.queues))
 
     def deliver(self, stamps):
         messages = [queue[stamp] for queue, stamp in zip(self.queues, stamps, strict=True)]
@@ -51,14 +52,18 @@ class TimeSynchronizer:
 
 
 class ApproximateTimeSynchronizer(TimeSynchronizer):
-    """Stamps less than slop apart; the nearest of the other queue first."""
+    """Stamps less than slop apart; the nearest of the other queues first."""
 
     def __init__(self, fs, queue_size, slop):
         super().__init__(fs, queue_size)
         self.slop = Duration(seconds=slop).nanoseconds
 
     def match(self, stamp, side):
-        for other in sorted(self.queues[1 - side], key=lambda other: abs(other - stamp)):
-            if abs(other - stamp) < self.slop and stamp in self.queues[side]:
-                self.deliver((stamp, other) if side == 0 else (other, stamp))
+        choices = [
+            [stamp] if index == side else sorted(queue, key=lambda other: abs(other - stamp))
+            for index, queue in enumerate(self.queues)
+        ]
+        for stamps in itertools.product(*choices):
+            if max(stamps) - min(stamps) < self.slop and stamp in self.queues[side]:
+                self.deliver(stamps)
                 return

@@ -90,12 +90,13 @@ class Transforms:
         """Publish a transform on /tf."""
         self._broadcaster.sendTransform(transform)
 
-    def distance(self, target: str, source: str) -> float | None:
-        """Metres between the origins of two frames by the newest transform, None if unknown."""
+    def newest(self, target: str, source: str) -> np.ndarray | None:
+        """target_from_source [4, 4] by the newest transform between two frames, None if it is
+        unknown."""
         if not target or not source or target == source or not tf_installed():
             return None
         try:
-            return float(np.linalg.norm(self.lookup(target, source, None)[:3, 3]))
+            return self.lookup(target, source, None)
         except SemsplatError:
             return None
 

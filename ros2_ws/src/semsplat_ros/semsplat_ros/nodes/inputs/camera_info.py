@@ -134,6 +134,7 @@ def read_rig(
     right_info: CameraInfo,
     left_rectified_topic: bool,
     right_rectified_topic: bool,
+    names: tuple[str, ...] = ("left", "right"),
 ) -> RigReading:
     """Baseline of a stereo pair and whether it is rectified.
 
@@ -143,8 +144,8 @@ def read_rig(
     """
     left, right = _projection(left_info), _projection(right_info)
     if left is None or right is None:
-        side = "left" if left is None else "right"
-        return RigReading(None, None, f"{side} CameraInfo has no usable P")
+        name = names[0] if left is None else names[1]
+        return RigReading(None, None, f"{name} CameraInfo has no usable P")
     # Position of the right camera's centre in the left camera, in the rectified frame that both
     # share.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -152,7 +153,7 @@ def read_rig(
         offset_y = float(left[1, 3] / left[1, 1] - right[1, 3] / right[1, 1])
         baseline = float(np.hypot(offset_x, offset_y))
     obstacle = _why_not_rectified(
-        left_info, right_info, left_rectified_topic, right_rectified_topic
+        left_info, right_info, (left_rectified_topic, right_rectified_topic), names
     )
     if baseline < MIN_BASELINE:
         reason = "P of both cameras gives baseline 0"
@@ -166,11 +167,12 @@ def read_rig(
     swapped = -offset_x > abs(offset_y)
     warning = ""
     if swapped:
-        warning = f"P puts the right camera {-offset_x:.4g} m to the left: left/right swapped?"
+        warning = f"P puts the {names[1]} camera {-offset_x:.4g} m to the left: "
+        warning += f"{'/'.join(names)} swapped?"
     if not obstacle and abs(offset_y) > 0.01 * baseline:
         obstacle = "P puts one camera above the other"
     if not obstacle and swapped:
-        obstacle = "left and right are swapped"
+        obstacle = f"{' and '.join(names)} are swapped"
     reason = f"{baseline:.4g} m from P; "
     reason += f"not rectified: {obstacle}" if obstacle else "rectified"
     return RigReading(baseline, not obstacle, reason, swapped, warning)
@@ -235,7 +237,10 @@ def _projection(info: CameraInfo) -> Float64[np.ndarray, "3 4"] | None:
 
 
 def _why_not_rectified(
-    left: CameraInfo, right: CameraInfo, left_rectified_topic: bool, right_rectified_topic: bool
+    left: CameraInfo,
+    right: CameraInfo,
+    rectified_topics: tuple[bool, bool],
+    names: tuple[str, ...],
 ) -> str:
     """Why rows of the two images may not correspond, or empty. In doubt there is a reason."""
     left_p, right_p = _projection(left), _projection(right)
@@ -249,12 +254,9 @@ def _why_not_rectified(
         return f"cy differs, {left_p[1, 2]:.6g} and {right_p[1, 2]:.6g}"
     if _geometry(left) != _geometry(right):
         return "size, binning or roi rows differ"
-    for side, info, rectified in (
-        ("left", left, left_rectified_topic),
-        ("right", right, right_rectified_topic),
-    ):
+    for name, info, rectified in zip(names, (left, right), rectified_topics, strict=True):
         if not rectified and not _raw_is_rectified(info):
-            return f"{side} image topic is raw and its lens or mounting needs rectification"
+            return f"{name} image topic is raw and its lens or mounting needs rectification"
     return ""
 
 

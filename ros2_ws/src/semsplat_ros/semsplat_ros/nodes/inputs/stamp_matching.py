@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which messages make a pair. Not thread-safe; :mod:`semsplat_ros.nodes.inputs.synchronization`
+"""Which messages make a set. Not thread-safe; :mod:`semsplat_ros.nodes.inputs.synchronization`
 guards them."""
 
 import time
@@ -9,45 +9,46 @@ from typing import Protocol, runtime_checkable
 
 import message_filters
 
-from semsplat_ros.nodes.inputs.image_set import ImageMessage, ImagePair
+from semsplat_ros.nodes.inputs.image_set import ImageMessage, ImageSet
 
 SECOND_NS = 1_000_000_000
 
 
 @runtime_checkable
-class PairMatcher(Protocol):
-    """Takes good messages one by one, gives pairs."""
+class SetMatcher(Protocol):
+    """Takes good messages one by one, gives sets."""
 
     counts_unmatched: bool
     max_offset_ns: int
 
-    def add(self, side: int, message: ImageMessage) -> ImagePair | None:
-        """Add a message with a good stamp; the pair that it completes, if it does."""
+    def add(self, camera: int, message: ImageMessage) -> ImageSet | None:
+        """Add a message with a good stamp; the set that it completes, if it does."""
         ...
 
-    def waiting(self) -> tuple[int, int]:
-        """Messages of each stream that are kept for a partner."""
+    def waiting(self) -> tuple[int, ...]:
+        """Messages of each camera that are kept for partners."""
         ...
 
-    def is_waiting(self, side: int, stamp_ns: int) -> bool:
-        """True if a message with this stamp is kept in a stream."""
+    def is_waiting(self, camera: int, stamp_ns: int) -> bool:
+        """True if a message with this stamp is kept for a camera."""
         ...
 
 
 class StampMatcher:
-    """Two streams: one synchroniser of message_filters with its inputs.
+    """Two cameras or more: one synchroniser of message_filters with its inputs.
 
     Args:
-        max_offset_ns: between the stamps of a pair, inclusive; 0 = equal stamps only.
-        queue: messages of each stream that wait for a partner.
+        cameras: how many.
+        max_offset_ns: between the stamps of a set, inclusive; 0 = equal stamps only.
+        queue: messages of each camera that wait for their partners.
     """
 
     counts_unmatched = True
-    """What leaves the queue without a partner is lost."""
+    """What leaves the queue without partners is lost."""
 
-    def __init__(self, max_offset_ns: int, queue: int) -> None:
+    def __init__(self, cameras: int, max_offset_ns: int, queue: int) -> None:
         self.max_offset_ns = max_offset_ns
-        self._inputs = (message_filters.SimpleFilter(), message_filters.SimpleFilter())
+        self._inputs = tuple(message_filters.SimpleFilter() for _ in range(cameras))
         if max_offset_ns == 0:
             self._synchronizer = message_filters.TimeSynchronizer(self._inputs, queue)
         else:
@@ -58,40 +59,37 @@ class StampMatcher:
             self._synchronizer = message_filters.ApproximateTimeSynchronizer(
                 self._inputs, queue, slop
             )
-        self._complete: list[tuple[ImageMessage, ImageMessage]] = []
+        self._complete: list[tuple[ImageMessage, ...]] = []
         # Cannot raise and takes no time: it runs under the synchroniser's lock.
-        self._synchronizer.registerCallback(lambda *pair: self._complete.append(pair))
+        self._synchronizer.registerCallback(lambda *messages: self._complete.append(messages))
 
-    def add(self, side: int, message: ImageMessage) -> ImagePair | None:
-        """Add a message with a good stamp; the pair that it completes, if it does."""
-        self._inputs[side].signalMessage(message)
+    def add(self, camera: int, message: ImageMessage) -> ImageSet | None:
+        """Add a message with a good stamp; the set that it completes, if it does."""
+        self._inputs[camera].signalMessage(message)
         if not self._complete:
             return None
-        left, right = self._complete[-1]
+        messages = self._complete[-1]
         self._complete.clear()
-        pair = ImagePair(left, right, stamp_of(left), stamp_of(right), time.monotonic())
-        if abs(pair.right_stamp_ns - pair.left_stamp_ns) > self.max_offset_ns:
+        stamps_ns = tuple(stamp_of(message) for message in messages)
+        if max(stamps_ns) - min(stamps_ns) > self.max_offset_ns:
             return None  # a synchroniser with an inclusive slop matched the extra nanosecond
-        # What is older than the pair could only make a pair that goes back in time.
-        for queue, newest in zip(
-            self._synchronizer.queues, (pair.left_stamp_ns, pair.right_stamp_ns), strict=True
-        ):
+        # What is older than the set could only make a set that goes back in time.
+        for queue, newest in zip(self._synchronizer.queues, stamps_ns, strict=True):
             for stamp in [stamp for stamp in queue if stamp <= newest]:
                 del queue[stamp]
-        return pair
+        return ImageSet(messages, stamps_ns, time.monotonic())
 
-    def waiting(self) -> tuple[int, int]:
-        """Messages of each stream that wait for a partner."""
-        left, right = self._synchronizer.queues
-        return len(left), len(right)
+    def waiting(self) -> tuple[int, ...]:
+        """Messages of each camera that wait for partners."""
+        return tuple(len(queue) for queue in self._synchronizer.queues)
 
-    def is_waiting(self, side: int, stamp_ns: int) -> bool:
-        """True if a message with this stamp waits in a stream."""
-        return stamp_ns in self._synchronizer.queues[side]
+    def is_waiting(self, camera: int, stamp_ns: int) -> bool:
+        """True if a message with this stamp waits for a camera."""
+        return stamp_ns in self._synchronizer.queues[camera]
 
 
 class FrameMatcher:
-    """One stream: each message makes a pair with an earlier one.
+    """One camera: each message makes a pair with an earlier one.
 
     The partner is the newest that is old enough among those that are kept. To bound the memory no
     two are kept that are closer than a `queue`-th of the time, so a partner is older than asked
@@ -110,8 +108,8 @@ class FrameMatcher:
         self._spacing_ns = min_gap_ns // queue
         self._kept: deque[ImageMessage] = deque()
 
-    def add(self, side: int, message: ImageMessage) -> ImagePair | None:
-        """Add a message of the one stream; its pair with an earlier one, if there is one."""
+    def add(self, camera: int, message: ImageMessage) -> ImageSet | None:
+        """Add a message of the one camera; its pair with an earlier one, if there is one."""
         stamp_ns = stamp_of(message)
         kept = self._kept
         if kept and stamp_ns <= stamp_of(kept[-1]):
@@ -123,13 +121,13 @@ class FrameMatcher:
             kept.append(message)
         if earlier is None or stamp_ns - stamp_of(earlier) < self._min_gap_ns:
             return None
-        return ImagePair(message, earlier, stamp_ns, stamp_of(earlier), time.monotonic())
+        return ImageSet((message, earlier), (stamp_ns, stamp_of(earlier)), time.monotonic())
 
-    def waiting(self) -> tuple[int, int]:
-        """Messages that are kept, and none of the stream that is not used."""
-        return len(self._kept), 0
+    def waiting(self) -> tuple[int, ...]:
+        """Messages that are kept."""
+        return (len(self._kept),)
 
-    def is_waiting(self, side: int, stamp_ns: int) -> bool:
+    def is_waiting(self, camera: int, stamp_ns: int) -> bool:
         """True if the newest message that is kept has this stamp."""
         return bool(self._kept) and stamp_of(self._kept[-1]) == stamp_ns
 

@@ -1,9 +1,9 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is remembered and counted about the two streams that are paired."""
+"""What is remembered and counted about the cameras' streams and the sets made of them."""
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
@@ -24,7 +24,7 @@ class DropReason(StrEnum):
     REFUSED = "refused"
     """Size, encoding or data: see :mod:`semsplat_ros.nodes.inputs.image_decoding`."""
     LATE = "late"
-    """Not newer than the newest pair: out of order, or a duplicate."""
+    """Not newer than the newest set: out of order, or a duplicate."""
     FAILED = "failed"
     """A bug; the log has it."""
 
@@ -34,7 +34,7 @@ class Drop:
     """One message that was dropped."""
 
     stream: str
-    """``left`` or ``right``."""
+    """Name of the camera."""
     reason: DropReason
     message: str
     """One sentence with the numbers."""
@@ -55,7 +55,7 @@ class StreamCounters:
     out_of_order: int
     """Older than the newest of the stream, but taken."""
     unmatched: int
-    """Taken, but left the queue without a partner."""
+    """Taken, but left the queue without partners."""
     waiting: int
     """Now in the queue."""
     last_stamp_ns: int | None
@@ -67,21 +67,22 @@ class StreamCounters:
 
 
 @dataclass(frozen=True)
-class PairCounters:
-    """Both inputs and what became of them."""
+class SetCounters:
+    """All inputs and what became of them."""
 
-    left: StreamCounters
-    right: StreamCounters
-    pairs: int
-    pairs_dropped: int
-    """Pairs that a newer one replaced before the worker took them."""
+    streams: Mapping[str, StreamCounters]
+    """By camera."""
+    sets: int
+    sets_dropped: int
+    """Sets that a newer one replaced before the worker took them."""
     resets: int
     last_reset: str
     """Why the last reset was, else empty."""
-    pair_offset: float | None
-    """Seconds, right minus left stamp, median over the newest pairs."""
-    arrival_offset: float | None
-    """The same between the newest messages of both streams, paired or not."""
+    set_offsets: Mapping[str, float]
+    """Seconds by which the stamp of each further camera is later than that of the first, median
+    over the newest sets; empty without sets."""
+    arrival_offsets: Mapping[str, float]
+    """The same between the newest messages of the cameras, matched or not."""
 
 
 @dataclass
@@ -96,8 +97,8 @@ class Stream:
     unmatched: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
     newest_ns: int | None = None
-    paired_ns: int | None = None
-    """Stamp of its message in the newest pair."""
+    matched_ns: int | None = None
+    """Stamp of its message in the newest set."""
     last_received: float | None = None
     last_drop: tuple[DropReason, str] | None = None
     older_in_a_row: int = 0
@@ -121,7 +122,7 @@ class Stream:
 
     def forget_time(self) -> None:
         """Forget all stamps; counters stay."""
-        self.newest_ns = self.paired_ns = None
+        self.newest_ns = self.matched_ns = None
         self.older_in_a_row = 0
         self.stamps.clear()
 
@@ -158,59 +159,98 @@ class Stream:
 
 
 class Offsets:
-    """Stamp differences between the streams, and why there are no pairs. Guarded by its owner."""
+    """Stamp differences between the cameras, and why there are no sets. Guarded by its owner.
 
-    def __init__(self) -> None:
-        self._pairs: deque[int] = deque(maxlen=_OFFSETS_KEPT)
-        # By the stream whose message arrived: one holds the offset, the other is a period off.
-        self._arrivals = {name: deque[int](maxlen=_OFFSETS_KEPT) for name in ("left", "right")}
-        self._since_pair = 0
+    Args:
+        cameras: the names; all offsets are against the first one.
+    """
+
+    def __init__(self, cameras: Sequence[str]) -> None:
+        self._first, *further = cameras
+        self._sets = {name: deque[int](maxlen=_OFFSETS_KEPT) for name in further}
+        # By who arrived, the further camera or the first one: the newest messages differ by the
+        # offset in one case and by a period more or less in the other.
+        self._arrivals = {
+            name: {who: deque[int](maxlen=_OFFSETS_KEPT) for who in (name, self._first)}
+            for name in further
+        }
+        self._since_set = 0
         self._missed = 0
-        """Messages since the last pair whose partner had already left the queue."""
+        """Messages since the last set whose partners had already left the queue."""
 
-    def pair_seconds(self) -> float | None:
-        """Median over the newest pairs, right minus left."""
-        return median(self._pairs) / 1e9 if self._pairs else None
+    def set_seconds(self) -> dict[str, float]:
+        """Median over the newest sets, each further camera minus the first."""
+        return {name: median(kept) / 1e9 for name, kept in self._sets.items() if kept}
 
-    def arrival_seconds(self) -> float | None:
-        """Median between the newest messages of both streams, right minus left."""
-        medians = [median(arrivals) for arrivals in self._arrivals.values() if arrivals]
-        return min(medians, key=abs) / 1e9 if medians else None
+    def arrival_seconds(self) -> dict[str, float]:
+        """Median between the newest messages, each further camera minus the first."""
+        found = {}
+        for name, by_arrival in self._arrivals.items():
+            medians = [median(kept) for kept in by_arrival.values() if kept]
+            if medians:
+                found[name] = min(medians, key=abs) / 1e9
+        return found
 
-    def arrived(self, stamp_ns: int, stream: Stream, other: Stream, most: int) -> None:
-        """Note a good message of a stream; `most` is the tolerance in ns."""
-        if stream.newest_ns is None or other.newest_ns is None:
+    def arrived(self, camera: str, streams: Mapping[str, Stream]) -> None:
+        """Note a good message of a camera."""
+        first = streams[self._first].newest_ns
+        for name in self._arrivals if camera == self._first else (camera,):
+            newest = streams[name].newest_ns
+            if newest is not None and first is not None:
+                self._arrivals[name][camera].append(newest - first)
+
+    def unmatched(
+        self, stamp_ns: int, camera: str, streams: Mapping[str, Stream], most: int
+    ) -> None:
+        """Note a message that completed no set; `most` is the tolerance in ns."""
+        others = [stream.stamps for name, stream in streams.items() if name != camera]
+        if not others or not all(others):
             return
-        ahead = stream.newest_ns - other.newest_ns
-        self._arrivals[stream.name].append(ahead if stream.name == "right" else -ahead)
-        self._since_pair += 1
-        self._missed += any(abs(stamp_ns - stamp) <= most for stamp in other.stamps)
+        self._since_set += 1
+        nearest = [stamp_ns]
+        for stamps in others:
+            near = [stamp for stamp in stamps if abs(stamp - stamp_ns) <= most]
+            if not near:
+                return
+            nearest.append(min(near, key=lambda stamp: abs(stamp - stamp_ns)))
+        self._missed += max(nearest) - min(nearest) <= most
 
-    def paired(self, left_ns: int, right_ns: int) -> None:
-        """Note a pair."""
-        self._pairs.append(right_ns - left_ns)
-        self._since_pair = self._missed = 0
+    def matched(self, stamps_ns: tuple[int, ...]) -> None:
+        """Note a set."""
+        for kept, stamp_ns in zip(self._sets.values(), stamps_ns[1:], strict=True):
+            kept.append(stamp_ns - stamps_ns[0])
+        self._since_set = self._missed = 0
 
     def forget(self) -> None:
         """Start anew after time was set back."""
-        self._pairs.clear()
-        for arrivals in self._arrivals.values():
-            arrivals.clear()
-        self._since_pair = self._missed = 0
+        for kept in (
+            *self._sets.values(),
+            *(kept for by_arrival in self._arrivals.values() for kept in by_arrival.values()),
+        ):
+            kept.clear()
+        self._since_set = self._missed = 0
 
     def diagnosis(self, max_offset: float, queue: int) -> str:
-        """Why messages of both streams make no pairs and what to do, or empty if they do."""
-        offset = self.arrival_seconds()
-        if offset is None or self._since_pair <= 4 * queue:
+        """Why messages of all cameras make no sets and what to do, or empty if they do."""
+        offsets = {self._first: 0.0, **self.arrival_seconds()}
+        count = len(offsets)
+        if count <= len(self._sets) or self._since_set <= 2 * count * queue:
             return ""
-        # Only messages of the late stream can miss their partner, so half of all at most.
-        if 4 * self._missed > self._since_pair:
-            late = "right" if offset < 0 else "left"
+        late, early = min(offsets, key=offsets.get), max(offsets, key=offsets.get)
+        apart = offsets[early] - offsets[late]
+        # Only messages of the late camera can miss their partners.
+        if 2 * count * self._missed > self._since_set:
             return (
-                f"{late} images arrive {abs(offset):.3f} s after their partners have left the "
-                f"queue of {queue}; raise input.queue"
+                f"{late} images arrive {apart:.3f} s after their partners have left the queue of "
+                f"{queue}; raise input.queue"
+            )
+        made = "pairs" if count == 2 else "sets of images"
+        if apart <= max_offset:
+            return (
+                f"no {made}: no moment has an image of {' and '.join(offsets)} within "
+                f"input.max_offset {max_offset:.3f} s; trigger the cameras together"
             )
         return (
-            f"no pairs: median offset {abs(offset):.3f} s > input.max_offset {max_offset:.3f} s; "
-            "raise input.max_offset or synchronise the cameras"
+            f"no {made}: median offset of {late} and {early} {apart:.3f} s > input.max_offset "
+            f"{max_offset:.3f} s; raise input.max_offset or synchronise the cameras"
         )

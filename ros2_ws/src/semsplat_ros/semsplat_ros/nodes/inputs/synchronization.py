@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs of images by stamp: message_filters behind guards, or one camera with itself.
+"""Images of one moment by their stamps: message_filters behind guards, or one camera with itself.
 
 The Python synchronisers of ROS 2 Jazzy have four faults (message_filters/__init__.py, jazzy
 branch):
@@ -10,9 +10,9 @@ branch):
 2. after time was set back (a recording played in a loop) a full queue of later stamps evicts every
    new one, and nothing is matched again;
 3. a tolerance of zero never matches, and one of t does not match an offset of exactly t;
-4. the user's callback runs under the lock, so a slow one stalls the other stream.
+4. the user's callback runs under the lock, so a slow one stalls the other cameras.
 
-:class:`PairSynchronizer` keeps them from mattering: nothing unreadable reaches the synchroniser,
+:class:`ImageSynchronizer` keeps them from mattering: nothing unreadable reaches the synchroniser,
 its callback only appends to a list, zero tolerance takes the exact synchroniser, and a jump back
 in time takes a fresh one.
 """
@@ -20,16 +20,16 @@ in time takes a fresh one.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.common.conversions import to_time
 from semsplat_ros.nodes.inputs import image_decoding
-from semsplat_ros.nodes.inputs.image_set import ImageMessage, ImagePair, NewestPairSlot
+from semsplat_ros.nodes.inputs.image_set import ImageMessage, ImageSet, NewestSetSlot
 from semsplat_ros.nodes.inputs.stamp_matching import (
     SECOND_NS,
     FrameMatcher,
-    PairMatcher,
+    SetMatcher,
     StampMatcher,
     stamp_of,
 )
@@ -37,33 +37,37 @@ from semsplat_ros.nodes.inputs.stream_counters import (
     Drop,
     DropReason,
     Offsets,
-    PairCounters,
+    SetCounters,
     Stream,
 )
 
 _logger = logging.getLogger(__name__)
 
 
-class PairSynchronizer:
-    """Takes the messages of two cameras, gives the newest pair.
+class ImageSynchronizer:
+    """Takes the messages of some cameras, gives the newest set with one of each.
 
     All methods may be called from any thread; only :meth:`wait` blocks. Memory is bounded by
-    `queue` messages of each stream and one pair. A message is matched when its partner arrives,
-    with the nearest waiting stamp of the other stream; pairs come in rising order of both stamps.
+    `queue` messages of each camera and one set. A message is matched when the last of its partners
+    arrives, with the nearest waiting stamp of every other camera; sets come in rising order of all
+    stamps.
 
     Args:
-        max_offset: seconds between the stamps of a pair, inclusive; 0 = equal stamps only.
-        queue: messages of each stream that wait for a partner.
+        cameras: their names, two or more; the first one's image comes first in a set.
+        max_offset: seconds between the earliest and the latest stamp of a set, inclusive; 0 =
+            equal stamps only.
+        queue: messages of each camera that wait for their partners.
         max_pixels: larger images are dropped.
         on_drop: told of every message that is dropped before matching, in the callback's thread,
             with no lock held.
         arrival_ns: the clock that stamps a message without a stamp; None = it is dropped.
-        min_baseline_time: None = two cameras; else only :meth:`left` is fed, and each image makes
-            a pair with one that is so many seconds older, which becomes the right one.
+        min_baseline_time: None = several cameras; else there is one camera, and each image makes
+            a pair with one that is so many seconds older, which takes the second place.
     """
 
     def __init__(
         self,
+        cameras: Sequence[str],
         max_offset: float,
         queue: int,
         max_pixels: int = 1 << 24,
@@ -71,33 +75,40 @@ class PairSynchronizer:
         arrival_ns: Callable[[], int] | None = None,
         min_baseline_time: float | None = None,
     ) -> None:
+        self._cameras = tuple(cameras)
         self._queue = queue
         self._max_pixels = max_pixels
         self._on_drop = on_drop
         self._arrival_ns = arrival_ns
         self._min_baseline_time = min_baseline_time
         self._lock = threading.Lock()
-        self._slot = NewestPairSlot()
-        self._streams = (Stream("left"), Stream("right"))
-        self._offsets = Offsets()
-        self._pairs = self._resets = 0
+        self._slot = NewestSetSlot()
+        self._streams = {name: Stream(name) for name in self._cameras}
+        self._offsets = Offsets(self._cameras)
+        self._sets = self._resets = 0
         self._last_reset = ""
         self._matcher = self._new_matcher(_nanoseconds(max_offset))
 
-    def left(self, message: ImageMessage) -> None:
-        """Take a message of the first camera; never raises."""
-        self._receive(0, message)
+    def receive(self, camera: str, message: ImageMessage) -> None:
+        """Take a message of a camera; never raises: whatever happens, the next one is
+        processed."""
+        try:
+            drop = self._check_and_match(camera, message)
+            if drop is not None and self._on_drop is not None:
+                self._on_drop(drop)
+        except Exception:
+            _logger.exception("matching failed; waiting images are forgotten")
+            with self._lock:
+                self._streams[camera].drop(DropReason.FAILED, "matching failed, see the log")
+                # What raised may have left the synchroniser's own lock locked.
+                self._renew_matcher(self._matcher.max_offset_ns)
 
-    def right(self, message: ImageMessage) -> None:
-        """Take a message of the second camera; never raises."""
-        self._receive(1, message)
-
-    def take(self) -> ImagePair | None:
-        """The newest pair that was not taken yet, else None."""
+    def take(self) -> ImageSet | None:
+        """The newest set that was not taken yet, else None."""
         return self._slot.take()
 
     def wait(self, timeout: float) -> bool:
-        """Wait `timeout` seconds for a pair or until :meth:`wake`; True if one is there."""
+        """Wait `timeout` seconds for a set or until :meth:`wake`; True if one is there."""
         return self._slot.wait(timeout)
 
     def wake(self) -> None:
@@ -105,57 +116,43 @@ class PairSynchronizer:
         self._slot.wake()
 
     def reset(self, reason: str) -> None:
-        """Forget waiting messages, the untaken pair and all stamps; counters stay."""
+        """Forget waiting messages, the untaken set and all stamps; counters stay."""
         with self._lock:
             self._reset(reason)
 
     def set_max_offset(self, max_offset: float) -> None:
-        """Change the tolerance in seconds; waiting messages are forgotten, a pair stays."""
+        """Change the tolerance in seconds; waiting messages are forgotten, a set stays."""
         max_offset_ns = _nanoseconds(max_offset)
         with self._lock:
             if self._matcher.counts_unmatched and max_offset_ns != self._matcher.max_offset_ns:
                 self._renew_matcher(max_offset_ns)
 
     @property
-    def counters(self) -> PairCounters:
+    def counters(self) -> SetCounters:
         """A snapshot of everything that was counted."""
         with self._lock:
-            left, right = (
-                stream.counters(waiting)
-                for stream, waiting in zip(self._streams, self._matcher.waiting(), strict=True)
-            )
-            return PairCounters(
-                left=left,
-                right=right,
-                pairs=self._pairs,
-                pairs_dropped=self._slot.dropped,
+            waiting = self._matcher.waiting()
+            return SetCounters(
+                streams={
+                    name: stream.counters(kept)
+                    for (name, stream), kept in zip(self._streams.items(), waiting, strict=True)
+                },
+                sets=self._sets,
+                sets_dropped=self._slot.dropped,
                 resets=self._resets,
                 last_reset=self._last_reset,
-                pair_offset=self._offsets.pair_seconds(),
-                arrival_offset=self._offsets.arrival_seconds(),
+                set_offsets=self._offsets.set_seconds(),
+                arrival_offsets=self._offsets.arrival_seconds(),
             )
 
     def diagnosis(self) -> str:
-        """Why both cameras send but no pair comes, and what to do; empty if pairs come."""
+        """Why all cameras send but no set comes, and what to do; empty if sets come."""
         with self._lock:
             return self._offsets.diagnosis(self._matcher.max_offset_ns / 1e9, self._queue)
 
-    def _receive(self, side: int, message: ImageMessage) -> None:
-        """Guard of both callbacks: whatever happens, the next message is processed."""
-        try:
-            drop = self._check_and_match(side, message)
-            if drop is not None and self._on_drop is not None:
-                self._on_drop(drop)
-        except Exception:
-            _logger.exception("pairing failed; waiting images are forgotten")
-            with self._lock:
-                self._streams[side].drop(DropReason.FAILED, "pairing failed, see the log")
-                # What raised may have left the synchroniser's own lock locked.
-                self._renew_matcher(self._matcher.max_offset_ns)
-
-    def _check_and_match(self, side: int, message: ImageMessage) -> Drop | None:
+    def _check_and_match(self, camera: str, message: ImageMessage) -> Drop | None:
         """Validate a message, then match it; what was dropped if it was."""
-        stream = self._streams[side]
+        stream = self._streams[camera]
         if self._arrival_ns is not None and not stamp_of(message):
             message.header.stamp = to_time(self._arrival_ns())
         fault = self._fault(message)
@@ -168,16 +165,17 @@ class PairSynchronizer:
             back = stream.jumped_back(stamp_ns, self._queue)
             if back:
                 self._reset(f"{stream.name} stamps went back by {back:.3f} s")
-            if stream.paired_ns is not None and stamp_ns <= stream.paired_ns:
-                older = (stream.paired_ns - stamp_ns) / 1e9
+            if stream.matched_ns is not None and stamp_ns <= stream.matched_ns:
+                made = "pair" if len(self._streams) <= 2 else "set"
+                older = (stream.matched_ns - stamp_ns) / 1e9
                 return stream.drop(
                     DropReason.LATE,
-                    f"stamp is {older:.3f} s older than that of the newest pair"
+                    f"stamp is {older:.3f} s older than that of the newest {made}"
                     if older
-                    else "stamp is that of the newest pair again",
+                    else f"stamp is that of the newest {made} again",
                 )
             stream.accept(stamp_ns)
-            self._match(side, message, stamp_ns)
+            self._match(camera, message, stamp_ns)
         return None
 
     def _fault(self, message: ImageMessage) -> tuple[DropReason, str] | None:
@@ -199,49 +197,54 @@ class PairSynchronizer:
             return DropReason.REFUSED, refusal.message
         return None
 
-    def _match(self, side: int, message: ImageMessage, stamp_ns: int) -> None:
+    def _match(self, camera: str, message: ImageMessage, stamp_ns: int) -> None:
         """Hand a good message to the synchroniser and keep account of what left its queues."""
+        index = self._cameras.index(camera)
         before = list(self._matcher.waiting())
-        if self._matcher.is_waiting(side, stamp_ns):
-            self._streams[side].duplicates += 1
+        if self._matcher.is_waiting(index, stamp_ns):
+            self._streams[camera].duplicates += 1
         else:
-            before[side] += 1
-        stream, other = self._streams[side], self._streams[1 - side]
-        self._offsets.arrived(stamp_ns, stream, other, self._matcher.max_offset_ns)
-        pair = self._matcher.add(side, message)
-        if pair is not None:
-            self._pairs += 1
-            for stream, stamp in zip(
-                self._streams, (pair.left_stamp_ns, pair.right_stamp_ns), strict=True
-            ):
-                stream.paired_ns = stamp
-            self._offsets.paired(pair.left_stamp_ns, pair.right_stamp_ns)
-            self._slot.put(pair)
+            before[index] += 1
+        self._offsets.arrived(camera, self._streams)
+        image_set = self._matcher.add(index, message)
+        streams = self._streams.values()
+        if image_set is not None:
+            self._sets += 1
+            # One camera alone is in the set with two images: its newest comes first.
+            for stream, stamp in zip(streams, image_set.stamps_ns, strict=False):
+                stream.matched_ns = stamp
+            self._offsets.matched(image_set.stamps_ns[: len(streams)])
+            self._slot.put(image_set)
+        else:
+            most = self._matcher.max_offset_ns
+            self._offsets.unmatched(stamp_ns, camera, self._streams, most)
         if not self._matcher.counts_unmatched:
             return
-        paired = pair is not None
-        for stream, was, now in zip(self._streams, before, self._matcher.waiting(), strict=True):
-            stream.unmatched += was - now - paired
+        matched = image_set is not None
+        for stream, was, now in zip(streams, before, self._matcher.waiting(), strict=True):
+            stream.unmatched += was - now - matched
 
     def _reset(self, reason: str) -> None:
         self._renew_matcher(self._matcher.max_offset_ns)
         self._slot.clear()
-        for stream in self._streams:
+        for stream in self._streams.values():
             stream.forget_time()
         self._offsets.forget()
         self._resets += 1
         self._last_reset = reason
-        _logger.info("pairing starts anew: %s", reason)
+        _logger.info("matching starts anew: %s", reason)
 
     def _renew_matcher(self, max_offset_ns: int) -> None:
         if self._matcher.counts_unmatched:
-            for stream, waiting in zip(self._streams, self._matcher.waiting(), strict=True):
+            for stream, waiting in zip(
+                self._streams.values(), self._matcher.waiting(), strict=True
+            ):
                 stream.unmatched += waiting
         self._matcher = self._new_matcher(max_offset_ns)
 
-    def _new_matcher(self, max_offset_ns: int) -> PairMatcher:
+    def _new_matcher(self, max_offset_ns: int) -> SetMatcher:
         if self._min_baseline_time is None:
-            return StampMatcher(max_offset_ns, self._queue)
+            return StampMatcher(len(self._cameras), max_offset_ns, self._queue)
         return FrameMatcher(round(self._min_baseline_time * SECOND_NS), self._queue)
 
 

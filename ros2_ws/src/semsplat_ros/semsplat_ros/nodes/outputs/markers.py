@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What people look at: boxes and names for RViz, and the left image with its objects painted
+"""What people look at: boxes and names for RViz, and the first image with its objects painted
 in."""
 
 import numpy as np
@@ -22,7 +22,7 @@ def to_markers(perception: Perception, header: Header, lifetime: float) -> Marke
 
     Args:
         perception: the scene and its objects.
-        header: stamp and frame of the left image.
+        header: stamp and frame of the first image.
         lifetime: seconds until the markers vanish by themselves, so that a camera that stopped
             does not leave old objects standing.
     """
@@ -67,10 +67,10 @@ def _colour(rgb: tuple[int, int, int], alpha: float) -> ColorRGBA:
 
 
 def overlay(image: np.ndarray, arrays: SceneArrays) -> np.ndarray:
-    """The left image with every object tinted, outlined and named.
+    """The first image with every object tinted, outlined and named.
 
     Args:
-        image: the original left image, uint8 [H, W, 3] RGB; not changed.
+        image: the first original image, uint8 [H, W, 3] RGB; not changed.
         arrays: the scene made from it.
     """
     return draw_objects(image, arrays.instance_mask(view=0), arrays.perception.instances)

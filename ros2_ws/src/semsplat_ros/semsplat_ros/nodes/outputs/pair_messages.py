@@ -1,13 +1,15 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is published of one pair: each message, and whether it is wanted at all."""
+"""What is published of one pair or larger set of images: each message, and whether it is wanted
+at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
@@ -23,13 +25,22 @@ from semsplat_ros.nodes.outputs.target_frame import Placement
 from semsplat_ros.nodes.parameters.settings import Settings
 
 
+def relative_pose_topics(cameras: Sequence[str]) -> dict[str, str]:
+    """The topic of each further camera's pose: ``relative_pose`` of a pair, which has one, else
+    ``relative_pose/<camera>``."""
+    _, *further = cameras
+    if len(further) == 1:
+        return {further[0]: "relative_pose"}
+    return {name: f"relative_pose/{name}" for name in further}
+
+
 @dataclass(frozen=True)
 class PairMessages:
-    """The messages of one pair, each made when it is asked for."""
+    """The messages of one pair or set, each made when it is asked for."""
 
     snapshot: Snapshot
-    left_rgb: np.ndarray
-    """The original left image, uint8 [H, W, 3]."""
+    first_image: np.ndarray
+    """The original image of the first camera, uint8 [H, W, 3]."""
     settings: Settings
     """Which outputs are on, opacity and number of points."""
     placement: Placement
@@ -43,29 +54,30 @@ class PairMessages:
         return self.snapshot.perception.scene.scale.is_metric
 
     @property
-    def has_pose(self) -> bool:
-        """True if the model found where the right camera is."""
-        return 1 not in self.snapshot.perception.scene.cameras.failed
+    def cameras(self) -> tuple[str, ...]:
+        """The name of each view."""
+        return tuple(self.snapshot.info.cameras)
+
+    @property
+    def posed(self) -> dict[str, int]:
+        """View by name of the further cameras that the model has found the pose of."""
+        failed = self.snapshot.perception.scene.cameras.failed
+        views = enumerate(self.cameras)
+        return {name: view for view, name in views if view > 0 and view not in failed}
 
     def makers(self) -> dict[str, Callable[[], Any]]:
-        """By topic, in the order of publishing: what is on and can be made of this pair."""
+        """By topic, in the order of publishing: what is on and can be made of these images."""
         out, header = self.settings.output, self.snapshot.header
-        perception, arrays = self.snapshot.perception, self._arrays
+        perception = self.snapshot.perception
         depth = out.depth and self.is_metric
         every: list[tuple[str, bool, Callable[[], Any]]] = [
             ("instances", True, lambda: self._instances),
             ("points", out.points, self._cloud),
-            ("masks/left", out.masks, lambda: self._mask(arrays.instance_mask(0))),
-            ("masks/right", out.masks, lambda: self._mask(arrays.instance_mask(1))),
-            ("labels/left", out.masks, lambda: self._mask(arrays.label_mask(0))),
+            *((name, out.masks, make) for name, make in self._masks().items()),
             ("markers", out.markers, self._markers),
             ("detections", True, lambda: to_detections(self._instances)),
-            ("overlay/left", out.overlay, self._overlay),
-            (
-                "relative_pose",
-                self.has_pose,
-                lambda: scene_messages.relative_pose(perception, header),
-            ),
+            (f"overlay/{self.cameras[0]}", out.overlay, self._overlay),
+            *((name, True, make) for name, make in self._relative_poses().items()),
             ("gaussians", out.gaussians, self._gaussians),
             ("depth/image", depth, self._depth),
             (
@@ -75,6 +87,32 @@ class PairMessages:
             ),
         ]
         return {name: make for name, enabled, make in every if enabled}
+
+    def transforms(self) -> list[TransformStamped]:
+        """What TF is told of the further cameras; empty unless positions are in metres."""
+        if not self.is_metric:
+            return []
+        perception, header = self.snapshot.perception, self.snapshot.header
+        return [
+            scene_messages.relative_transform(perception, header, view, name)
+            for name, view in self.posed.items()
+        ]
+
+    def _masks(self) -> dict[str, Callable[[], Image]]:
+        masks: dict[str, Callable[[], Image]] = {}
+        for view, name in enumerate(self.cameras):
+            masks[f"masks/{name}"] = partial(self._mask, SceneArrays.instance_mask, view)
+            masks[f"labels/{name}"] = partial(self._mask, SceneArrays.label_mask, view)
+        return masks
+
+    def _relative_poses(self) -> dict[str, Callable[[], PoseStamped]]:
+        topics = relative_pose_topics(self.cameras)
+        perception, header = self.snapshot.perception, self.snapshot.header
+        make = scene_messages.relative_pose
+        return {
+            topics[name]: partial(make, perception, header, view)
+            for name, view in self.posed.items()
+        }
 
     @cached_property
     def _arrays(self) -> SceneArrays:
@@ -107,11 +145,11 @@ class PairMessages:
         )
 
     def _overlay(self) -> Image:
-        image = overlay(self.left_rgb, self._arrays)
+        image = overlay(self.first_image, self._arrays)
         return to_image(image, "rgb8", self.snapshot.header)
 
     def _depth(self) -> Image:
         return to_image(self._arrays.depth_image(), "32FC1", self.snapshot.header)
 
-    def _mask(self, pixels: np.ndarray) -> Image:
-        return to_image(pixels, "16UC1", self.snapshot.header)
+    def _mask(self, mask_of: Callable[[SceneArrays, int], np.ndarray], view: int) -> Image:
+        return to_image(mask_of(self._arrays, view), "16UC1", self.snapshot.header)

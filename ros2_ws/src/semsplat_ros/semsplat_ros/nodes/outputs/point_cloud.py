@@ -104,7 +104,7 @@ def to_gaussians(
 
     Args:
         perception: the scene and its objects.
-        header: stamp and frame of the left image.
+        header: stamp and frame of the first image.
         info: shared context.
         features: False leaves the language features out.
         unselected: True sends also those whose importance does not exceed tau.

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's publishers, and what is published when.
 
-All messages of one pair carry one stamp, that of the left image, so that consumers can match them
-exactly. Nothing is filled that nobody receives.
+All messages of one pair or set carry one stamp, that of the first image, so that consumers can
+match them exactly. Nothing is filled that nobody receives.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from semsplat_ros.nodes.common.stage_times import StageTimes
 from semsplat_ros.nodes.common.transforms import Transforms
 from semsplat_ros.nodes.outputs import scene_messages
 from semsplat_ros.nodes.outputs.detections import Detection3DArray
-from semsplat_ros.nodes.outputs.pair_messages import PairMessages
+from semsplat_ros.nodes.outputs.pair_messages import PairMessages, relative_pose_topics
 from semsplat_ros.nodes.outputs.point_cloud import instance_cloud
 from semsplat_ros.nodes.outputs.scene_arrays import SceneArrays
 from semsplat_ros.nodes.outputs.snapshot import Snapshot
@@ -58,25 +58,27 @@ class Topic:
     """Latched, and taken back when the scene is forgotten."""
 
 
-TOPICS = (
-    Topic("points", PointCloud2),
-    Topic("gaussians", SemanticGaussians, latched=True, of_scene=True),
-    Topic("instances", ObjectInstanceArray, depth=2, always=True),
-    Topic("markers", MarkerArray),
-    Topic("masks/left", Image),
-    Topic("masks/right", Image),
-    Topic("labels/left", Image),
-    Topic("overlay/left", Image),
-    Topic("depth/image", Image),
-    Topic("depth/camera_info", CameraInfo),
-    Topic("label_table", LabelTable, latched=True),
-    Topic("relative_pose", PoseStamped),
-    Topic("query/goal_object", ObjectGoal, latched=True, of_scene=True),
-    Topic("query/goal", PoseStamped, latched=True, of_scene=True),
-    Topic("query/points", PointCloud2, latched=True, of_scene=True),
-    *([] if Detection3DArray is None else [Topic("detections", Detection3DArray, depth=2)]),
-)
-"""``detections`` only where vision_msgs is installed."""
+def topics_of(cameras: Sequence[str]) -> tuple[Topic, ...]:
+    """All output topics for cameras of these names; ``detections`` only where vision_msgs is
+    installed."""
+    detections = [] if Detection3DArray is None else [Topic("detections", Detection3DArray, 2)]
+    return (
+        Topic("points", PointCloud2),
+        Topic("gaussians", SemanticGaussians, latched=True, of_scene=True),
+        Topic("instances", ObjectInstanceArray, depth=2, always=True),
+        Topic("markers", MarkerArray),
+        *(Topic(f"masks/{name}", Image) for name in cameras),
+        *(Topic(f"labels/{name}", Image) for name in cameras),
+        Topic(f"overlay/{cameras[0]}", Image),
+        Topic("depth/image", Image),
+        Topic("depth/camera_info", CameraInfo),
+        Topic("label_table", LabelTable, latched=True),
+        *(Topic(name, PoseStamped) for name in relative_pose_topics(cameras).values()),
+        Topic("query/goal_object", ObjectGoal, latched=True, of_scene=True),
+        Topic("query/goal", PoseStamped, latched=True, of_scene=True),
+        Topic("query/points", PointCloud2, latched=True, of_scene=True),
+        *detections,
+    )
 
 
 def reliable(depth: int, latched: bool = False) -> QoSProfile:
@@ -86,13 +88,10 @@ def reliable(depth: int, latched: bool = False) -> QoSProfile:
     return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
 
 
-_KINDS = {topic.name: topic.kind for topic in TOPICS}
-
-
-def _serialised(name: str, message: Any) -> bytes:
+def _serialised(topic: Topic, message: Any) -> bytes:
     """What goes over DDS; a publisher would not look at the type of bytes."""
-    if not isinstance(message, _KINDS[name]):
-        raise TypeError(f"{name} takes {_KINDS[name].__name__}, got {type(message).__name__}")
+    if not isinstance(message, topic.kind):
+        raise TypeError(f"{topic.name} takes {topic.kind.__name__}, got {type(message).__name__}")
     return serialize_message(message)
 
 
@@ -103,20 +102,36 @@ class Outputs:
         node: to publish through; its parameters override each topic's QoS (``qos_overrides.*``).
         times: where the time of filling and publishing is noted.
         transforms: TF, for publish_relative_tf.
+        cameras: the names of the cameras; see :meth:`set_cameras`.
     """
 
-    def __init__(self, node: Node, times: StageTimes, transforms: Transforms) -> None:
+    def __init__(
+        self, node: Node, times: StageTimes, transforms: Transforms, cameras: Sequence[str]
+    ) -> None:
         self._times, self._transforms = times, transforms
         self.notices = Notices()
         self._node = node
         self._lock = threading.Lock()
-        self._publishers = {topic.name: self._create(topic) for topic in TOPICS}
-        self._always = {topic.name for topic in TOPICS if topic.always}
+        self._topics: dict[str, Topic] = {}
+        self._publishers: dict[str, Publisher] = {}
         self._last_pair = float("nan")
         self._period = float("nan")
-        self.counts: dict[str, int] = dict.fromkeys(self._publishers, 0)
+        self.counts: dict[str, int] = {}
         """Messages published so far, by topic."""
-        self._taken_back = dict.fromkeys(self._publishers, 0)
+        self._taken_back: dict[str, int] = {}
+        self.set_cameras(cameras)
+
+    def set_cameras(self, cameras: Sequence[str]) -> None:
+        """Offer the topics of cameras with these names, and no longer those of others."""
+        topics = {topic.name: topic for topic in topics_of(cameras)}
+        with self._lock:
+            for name in self._topics.keys() - topics.keys():
+                self._node.destroy_publisher(self._publishers.pop(name))
+                del self.counts[name], self._taken_back[name]
+            for name in [name for name in topics if name not in self._topics]:
+                self._publishers[name] = self._create(topics[name])
+                self.counts[name] = self._taken_back[name] = 0
+            self._topics = topics
 
     def _create(self, topic: Topic) -> Publisher:
         return self._node.create_publisher(
@@ -134,24 +149,27 @@ class Outputs:
         }
 
     def publish_pair(
-        self, snapshot: Snapshot, left_rgb: np.ndarray, settings: Settings, placement: Placement
+        self,
+        snapshot: Snapshot,
+        first_image: np.ndarray,
+        settings: Settings,
+        placement: Placement,
     ) -> None:
-        """Publish everything that somebody receives of one pair.
+        """Publish everything that somebody receives of one pair or set.
 
         Args:
-            snapshot: the processed pair.
-            left_rgb: the original left image, uint8 [H, W, 3].
+            snapshot: the processed images.
+            first_image: the original image of the first camera, uint8 [H, W, 3].
             settings: which outputs are on, opacity and number of points.
             placement: the frame for its objects.
         """
         self._note_period(snapshot.made)
-        pair = PairMessages(snapshot, left_rgb, settings, placement, self._lifetime())
+        pair = PairMessages(snapshot, first_image, settings, placement, self._lifetime())
         self._notice(pair)
         self._publish_all(pair.makers())
-        if settings.publish_relative_tf and pair.is_metric and pair.has_pose:
-            self._transforms.send(
-                scene_messages.relative_transform(snapshot.perception, snapshot.header)
-            )
+        if settings.publish_relative_tf:
+            for transform in pair.transforms():
+                self._transforms.send(transform)
 
     def publish_labels(self, labels: tuple[str, ...], version: int, stamp_ns: int) -> None:
         """Publish the labels in force; latched."""
@@ -174,7 +192,7 @@ class Outputs:
         for a goal.
         """
         with self._lock:
-            for topic in TOPICS:
+            for topic in self._topics.values():
                 if topic.of_scene and self.counts[topic.name] > self._taken_back[topic.name]:
                     self._taken_back[topic.name] = self.counts[topic.name]
                     old = self._publishers[topic.name]
@@ -185,8 +203,8 @@ class Outputs:
         # First all are filled and serialised, then all are sent: who receives the first one would
         # else take the processor from what is still to be done for the others.
         with self._times.measure("fill"):
-            wanted = [name for name in makers if name in self._always or self._wanted(name)]
-            ready = [(name, _serialised(name, makers[name]())) for name in wanted]
+            wanted = [name for name in makers if self._wanted(name)]
+            ready = [(name, _serialised(self._topics[name], makers[name]())) for name in wanted]
         with self._times.measure("publish"):
             for name, message in ready:
                 self._send(name, message)
@@ -200,9 +218,11 @@ class Outputs:
         self.counts[name] += 1
 
     def _wanted(self, name: str) -> bool:
-        publisher = self._publishers.get(name)
+        topic = self._topics.get(name)
+        if topic is None or topic.always:
+            return topic is not None
         try:
-            return publisher is not None and publisher.get_subscription_count() > 0
+            return self._publishers[name].get_subscription_count() > 0
         except InvalidHandle:  # as in _send
             return False
 

@@ -84,7 +84,7 @@ class SceneArrays:
         return label_map(self.perception, view)
 
     def depth_image(self) -> np.ndarray:
-        """[H, W] float32 in the original left image: depth along z, NaN = no measurement
+        """[H, W] float32 in the first original image: depth along z, NaN = no measurement
         (REP-117)."""
         nan = float("nan")
         return self._original(self.network_images(self.means[:, 2], nan), 0, nan)

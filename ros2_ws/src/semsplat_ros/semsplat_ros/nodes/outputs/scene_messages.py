@@ -6,6 +6,8 @@ Every number and array goes through a conversion of
 :mod:`semsplat_ros.nodes.common.conversions`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from geometry_msgs.msg import PoseStamped, TransformStamped
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
@@ -23,7 +25,6 @@ from semsplat_interfaces.msg import (
 )
 from semsplat_ros.errors import ErrorCode
 from semsplat_ros.nodes.common.conversions import (
-    NANOSECONDS,
     clean_string,
     fill,
     fill_xyz,
@@ -36,25 +37,27 @@ from semsplat_ros.nodes.common.conversions import (
 from semsplat_ros.objects.colours import label_colour
 from semsplat_ros.scene import Match, ObjectInstance, Perception, Roi
 
-RELATIVE_FRAME_SUFFIX = "_semsplat_right"
-
 
 def error(code: ErrorCode, message: str = "") -> ErrorCodeMsg:
     """An answer's error field."""
     return ErrorCodeMsg(code=int(code), message=clean_string(message))
 
 
-def scene_info(perception: Perception, sequence: int) -> SceneInfo:
-    """What all outputs of one pair share: which pair, which scale, which intrinsics, which
-    model."""
+def scene_info(perception: Perception, sequence: int, cameras: Sequence[str]) -> SceneInfo:
+    """What all outputs of one pair or set share: which images, which scale, which intrinsics,
+    which model.
+
+    Args:
+        perception: the scene.
+        sequence: its number.
+        cameras: the name of each view.
+    """
     scene = perception.scene
-    stamps = scene.provenance.stamps_ns
-    right_ns = stamps[1] if len(stamps) > 1 else (stamps[0] if stamps else 0)
     vocabulary = perception.vocabulary
     info = SceneInfo()
     info.sequence = int(sequence)
-    info.right_stamp = to_time(right_ns)
-    info.pair_offset = (right_ns - stamps[0]) / NANOSECONDS if stamps else 0.0
+    info.cameras = list(cameras)
+    info.stamps = [to_time(stamp) for stamp in scene.provenance.stamps_ns]
     info.scale_status = int(scene.scale.status)
     info.scale_factor = float(scene.scale.factor)
     info.intrinsics_source = int(scene.cameras.source)
@@ -77,9 +80,7 @@ def to_instance(instance: ObjectInstance) -> ObjectInstanceMsg:
     fill_xyz(message.box_size, instance.box_size)
     message.gaussian_count = int(instance.gaussian_count)
     message.mean_opacity = float(instance.mean_opacity)
-    rois = (*instance.rois, Roi(), Roi())
-    _fill_roi(message.roi_left, rois[0])
-    _fill_roi(message.roi_right, rois[1])
+    message.rois = [_to_roi(roi) for roi in instance.rois]
     return message
 
 
@@ -116,8 +117,8 @@ def label_table(labels: tuple[str, ...], version: int, stamp_ns: int) -> LabelTa
 
 
 def to_camera_info(perception: Perception, header: Header) -> CameraInfo:
-    """Calibration that belongs to the depth image: pinhole, no distortion, original left
-    pixels."""
+    """Calibration that belongs to the depth image: pinhole, no distortion, pixels of
+    the first original image."""
     crop = perception.scene.crops[0]
     intrinsics = perception.scene.cameras.intrinsics[0].cpu().double()
     matrix = ros_from_scene(crop.to_original(intrinsics).numpy())
@@ -132,25 +133,29 @@ def to_camera_info(perception: Perception, header: Header) -> CameraInfo:
     return message
 
 
-def relative_pose(perception: Perception, header: Header) -> PoseStamped:
-    """Pose of the second camera in the first camera's frame, in the unit of the scene."""
-    first_from_second = perception.scene.cameras.first_from_view[1].cpu().double().numpy()
-    return PoseStamped(header=header, pose=to_pose(first_from_second))
+def relative_pose(perception: Perception, header: Header, view: int) -> PoseStamped:
+    """Pose of a further camera in the first camera's frame, in the unit of the scene."""
+    first_from_view = perception.scene.cameras.first_from_view[view].cpu().double().numpy()
+    return PoseStamped(header=header, pose=to_pose(first_from_view))
 
 
-def relative_transform(perception: Perception, header: Header) -> TransformStamped:
-    """The same for TF: left camera to ``<left frame>_semsplat_right``."""
-    pose = relative_pose(perception, header).pose
-    child = f"{header.frame_id}{RELATIVE_FRAME_SUFFIX}"
+def relative_transform(
+    perception: Perception, header: Header, view: int, camera: str
+) -> TransformStamped:
+    """The same for TF: the first camera's frame to ``<that frame>_semsplat_<camera>``."""
+    pose = relative_pose(perception, header, view).pose
+    child = f"{header.frame_id}_semsplat_{camera}"
     message = TransformStamped(header=header, child_frame_id=child)
     message.transform.translation = to_vector((pose.position.x, pose.position.y, pose.position.z))
     message.transform.rotation = pose.orientation
     return message
 
 
-def _fill_roi(field: RegionOfInterest, roi: Roi) -> None:
+def _to_roi(roi: Roi) -> RegionOfInterest:
     """Pixels of an original image; all zero if the object is not visible there."""
-    field.x_offset = max(0, int(roi.left))
-    field.y_offset = max(0, int(roi.top))
-    field.width = max(0, int(roi.width))
-    field.height = max(0, int(roi.height))
+    region = RegionOfInterest()
+    region.x_offset = max(0, int(roi.left))
+    region.y_offset = max(0, int(roi.top))
+    region.width = max(0, int(roi.width))
+    region.height = max(0, int(roi.height))
+    return region

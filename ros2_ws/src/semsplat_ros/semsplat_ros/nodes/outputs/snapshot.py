@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""The newest processed pair."""
+"""The newest processed pair or set of images."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from semsplat_ros.scene import Perception
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A processed pair as everybody sees it: swapped in whole, never changed."""
+    """Processed images as everybody sees it: swapped in whole, never changed."""
 
     perception: Perception
     header: Header
-    """Stamp and optical frame of the left image."""
+    """Stamp and optical frame of the first image."""
     info: SceneInfo
     sequence: int
     made: float

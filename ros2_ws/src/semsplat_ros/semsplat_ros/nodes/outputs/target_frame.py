@@ -3,7 +3,7 @@
 """Objects in the frame that the user asked for (parameter ``target_frame``), where TF allows it.
 
 What describes the world moves: points, instances, markers, detections, answers. What describes the
-left image stays in its optical frame: masks, labels, overlay, depth, gaussians, relative_pose. If
+first image stays in its optical frame: masks, labels, overlay, depth, gaussians, relative_pose. If
 the way is not known everything stays in the camera's frame, and each header says which frame it
 is: an output is never withheld because of TF.
 """
@@ -32,7 +32,7 @@ class Placement:
     header: Header
     """Stamp of the scene, frame of the objects."""
     target_from_camera: np.ndarray | None
-    """[4, 4] from the left camera's optical frame, None if objects stay there."""
+    """[4, 4] from the first camera's optical frame, None if objects stay there."""
     problem: SemsplatError | None
     """Why they stay there."""
 

@@ -19,6 +19,9 @@ from semsplat_ros.objects.instances import SegmentationSettings
 from semsplat_ros.perceiver import MAX_LABELS
 from semsplat_ros.view_layout import ViewLayout
 
+MAX_CAMERAS = 8
+RESERVED_CAMERA = "depth"
+"""depth/camera_info is an output."""
 CAPTURE_MODE = "on_demand"
 TEMPORAL_MODE = "temporal"
 
@@ -65,6 +68,22 @@ def _are_labels(value: tuple[str, ...]) -> str:
     clean = [" ".join(label.split()).casefold() for label in value]
     if "" in clean or len(set(clean)) < len(clean):
         return "must have no blank and no repeated label"
+    return ""
+
+
+def _are_cameras(value: tuple[str, ...]) -> str:
+    if not 2 <= len(value) <= MAX_CAMERAS:
+        return f"must have 2 to {MAX_CAMERAS} names, not {len(value)}"
+    wrong = [name for name in value if not re.fullmatch(r"[A-Za-z](_?[A-Za-z0-9])*", name)]
+    if wrong:
+        return (
+            f"must have names of letters, digits and single underscores that begin with a letter, "
+            f"not {wrong[0]!r}"
+        )
+    if len(set(value)) < len(value):
+        return "must have no name twice"
+    if RESERVED_CAMERA in value:
+        return f"must not have the name {RESERVED_CAMERA!r}: depth/camera_info is an output"
     return ""
 
 
@@ -119,10 +138,17 @@ class ModelSettings:
 class InputSettings:
     """What comes from the cameras."""
 
+    cameras: tuple[str, ...] = _parameter(
+        ("left", "right"),
+        "Names of 2 to 8 cameras; the images of left come from left/image_raw, its calibration "
+        "from left/camera_info. Outputs are in the frame of the first one.",
+        check=_are_cameras,
+    )
     mode: str = _parameter(
         "stereo",
-        "stereo processes every pair of two cameras; on_demand only one per call of the service "
-        "capture; temporal pairs each left image with an earlier one of the same camera.",
+        "stereo processes every pair (or larger set) of images of the cameras; on_demand only one "
+        "per call of the service capture; temporal takes the first camera alone and pairs each "
+        "image with an earlier one, which is published under the name of the second camera.",
         choices=("stereo", TEMPORAL_MODE, CAPTURE_MODE),
     )
     min_baseline_time: float = _parameter(
@@ -153,7 +179,7 @@ class InputSettings:
     )
     max_offset: float = _parameter(
         0.02,
-        "Largest difference between the stamps of a pair, inclusive; 0 = equal stamps.",
+        "Largest difference between the stamps of a pair or set, inclusive; 0 = equal stamps.",
         low=0.0,
         high=1.0,
         unit="s",
@@ -165,7 +191,7 @@ class InputSettings:
         "that; false drops it.",
     )
     queue: int = _parameter(
-        5, "Images of each camera that wait for their partner.", low=1, high=50
+        5, "Images of each camera that wait for their partners.", low=1, high=50
     )
     timeout: float = _parameter(
         2.0,
@@ -198,8 +224,8 @@ class ScaleSettings:
 
     baseline: float = _parameter(
         0.0,
-        "Distance of the two cameras; 0 = from CameraInfo's P, else from tf, else the model's. "
-        "Whether they are a rectified pair is decided by input.rectified.",
+        "Distance of the first two cameras; 0 = from CameraInfo's P (of a pair), else from "
+        "tf, else the model's. Whether they are a rectified pair is decided by input.rectified.",
         low=0.0,
         high=10.0,
         unit="m",
@@ -229,9 +255,11 @@ class OutputSettings:
         live=True,
     )
     markers: bool = _parameter(True, "Publish markers.", live=True)
-    masks: bool = _parameter(True, "Publish masks/left, masks/right and labels/left.", live=True)
+    masks: bool = _parameter(
+        True, "Publish masks/<camera> and labels/<camera> for each camera.", live=True
+    )
     depth: bool = _parameter(True, "Publish depth/image and depth/camera_info.", live=True)
-    overlay: bool = _parameter(True, "Publish overlay/left.", live=True)
+    overlay: bool = _parameter(True, "Publish overlay/<first camera>.", live=True)
 
 
 @dataclass(frozen=True)
@@ -336,13 +364,13 @@ class Settings:
         "",
         "Frame with z up in which a robot drives, for example map: points, instances, markers, "
         "detections and answers are given in it where TF reaches it at the stamp of the pair, and "
-        "only then there are approach goals (query/goal). Empty = the left image's frame. Needs "
+        "only then there are approach goals (query/goal). Empty = the first image's frame. Needs "
         "tf2_ros.",
     )
     publish_relative_tf: bool = _parameter(
         False,
-        "Broadcast the estimated pose of the right camera as the frame "
-        "<left frame>_semsplat_right, if positions are in metres. Needs tf2_ros.",
+        "Broadcast the estimated pose of each further camera as the frame "
+        "<first camera's frame>_semsplat_<camera>, if positions are in metres. Needs tf2_ros.",
     )
     output: OutputSettings = field(default_factory=OutputSettings)
     semantics: SemanticsSettings = field(default_factory=SemanticsSettings)

@@ -64,15 +64,15 @@ class Control:
         """Forget the scene, what is latched of it, and the images that wait."""
         self._node.pipeline.forget()
         self._node.outputs.forget_scene()
-        if self._node.pairs is not None:
-            self._node.pairs.reset("reset was called")
+        if self._node.images is not None:
+            self._node.images.reset("reset was called")
 
     def set_enabled(self, enabled: bool) -> None:
         """Pause or go on."""
         self.paused = not enabled
         if enabled:
-            self._node.pairs.take()  # what waited is old by now
-            self._node.worker.start_pairs(self._node.pairs, self.permits())
+            self._node.images.take()  # what waited is old by now
+            self._node.worker.start_pairs(self._node.images, self.permits())
         else:
             self._node.worker.stop_pairs()
 
@@ -93,7 +93,7 @@ class Control:
         if self.paused:
             raise SemsplatError(ErrorCode.NOT_ACTIVE, "paused; call set_enabled with true")
         before, failed = self._node.pipeline.handled, self._node.pipeline.failures
-        self._node.pairs.take()  # only a pair from now on is new
+        self._node.images.take()  # only a pair from now on is new
         self._node.worker.permit()
         arrived = time.monotonic() + settings.input.timeout
         while not self._node.pipeline.wait_handled(before, WAIT_S):
@@ -120,15 +120,15 @@ class Control:
     def _why_no_scene(self) -> str:
         if self.paused:
             return "paused; call set_enabled with true"
-        inputs, counters = self._node.inputs, self._node.pairs.counters
-        for side in inputs.sides:
-            if getattr(counters, side).last_received is None:
-                return inputs.waiting_for(side)
+        inputs, counters = self._node.inputs, self._node.images.counters
+        for name, stream in counters.streams.items():
+            if stream.last_received is None:
+                return inputs.waiting_for(name)
         if self.settings().input.mode == CAPTURE_MODE and self._node.pipeline.handled == 0:
             return "call capture"
         if self._node.pipeline.failures.last is not None:
             return f"the last pair failed: {self._node.pipeline.failures.last}"
-        if self.settings().input.mode == TEMPORAL_MODE and not self._node.pairs.counters.pairs:
+        if self.settings().input.mode == TEMPORAL_MODE and not counters.sets:
             gap = self.settings().input.min_baseline_time
             return f"waiting for a second image, {gap:g} s after the first"
-        return self._node.pairs.diagnosis() or "the first pair is being processed"
+        return self._node.images.diagnosis() or "the first pair is being processed"

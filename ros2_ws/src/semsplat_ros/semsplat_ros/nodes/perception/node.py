@@ -1,7 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""perception_node: image pairs in; clouds, instances, masks and answers to words out. Wiring
-only."""
+"""perception_node: image pairs or larger sets in; clouds, instances, masks and answers to words
+out. Wiring only."""
 
 import logging
 from collections.abc import Callable
@@ -21,8 +21,8 @@ from semsplat_ros.nodes.common.process import EXIT_DEVICE_LOST, leave, run
 from semsplat_ros.nodes.common.stage_times import StageTimes
 from semsplat_ros.nodes.common.transforms import Transforms
 from semsplat_ros.nodes.inputs.camera_priors import CameraPriorReader
-from semsplat_ros.nodes.inputs.subscriptions import SIDES, Inputs
-from semsplat_ros.nodes.inputs.synchronization import PairSynchronizer
+from semsplat_ros.nodes.inputs.subscriptions import Inputs
+from semsplat_ros.nodes.inputs.synchronization import ImageSynchronizer
 from semsplat_ros.nodes.outputs.publishers import Outputs
 from semsplat_ros.nodes.parameters.node_parameters import declare_parameters
 from semsplat_ros.nodes.parameters.settings import TEMPORAL_MODE, Settings
@@ -65,7 +65,7 @@ class PerceptionNode(SafeLifecycleNode):
         self.guard = CallbackGuard()
         self.times = StageTimes()
         self.transforms = Transforms(self)
-        self.outputs = Outputs(self, self.times, self.transforms)
+        self.outputs = Outputs(self, self.times, self.transforms, self.settings().input.cameras)
         self.pipeline = Pipeline(
             self.outputs, self.times, self.transforms, self.settings, self.now_ns
         )
@@ -74,7 +74,7 @@ class PerceptionNode(SafeLifecycleNode):
         self.services_offered = Services(self.control, self.pipeline, self.outputs)
         self.services_offered.offer(self, self.guard)
         self.inputs: Inputs | None = None
-        self.pairs: PairSynchronizer | None = None
+        self.images: ImageSynchronizer | None = None
         self.configure_error: SemsplatError | None = None
         self.closing = False
         self.exit_code: int | None = None
@@ -106,9 +106,11 @@ class PerceptionNode(SafeLifecycleNode):
                 self.transforms.listen()
             if settings.publish_relative_tf:
                 self.transforms.prepare_to_send()
-            sides = ("left",) if settings.input.mode == TEMPORAL_MODE else SIDES
+            cameras = settings.input.cameras
+            self.outputs.set_cameras(cameras)
+            used = cameras[:1] if settings.input.mode == TEMPORAL_MODE else cameras
             self.inputs = Inputs(
-                self, self.guard, self._input_group, settings.input.image_transport, sides
+                self, self.guard, self._input_group, settings.input.image_transport, used
             )
             self._wait_for(self.worker.call(lambda: self._load(settings)))
         except Exception:
@@ -118,7 +120,8 @@ class PerceptionNode(SafeLifecycleNode):
     def activate(self) -> None:
         """Subscribe and process pairs."""
         settings = self.settings()
-        self.pairs = PairSynchronizer(
+        self.images = ImageSynchronizer(
+            self.inputs.cameras,
             settings.input.max_offset,
             settings.input.queue,
             settings.input.max_pixels,
@@ -135,8 +138,8 @@ class PerceptionNode(SafeLifecycleNode):
         self.outputs.notices.clear()
         self.control.paused, self._applied = False, None
         self._apply_live_settings()
-        self.inputs.open(self.pairs, self.pipeline.camera_reader)
-        self.worker.start_pairs(self.pairs, self.control.permits())
+        self.inputs.open(self.images, self.pipeline.camera_reader)
+        self.worker.start_pairs(self.images, self.control.permits())
 
     def deactivate(self) -> bool:
         """Stop processing, keep the model; True if a fault asks to free it."""
@@ -153,7 +156,7 @@ class PerceptionNode(SafeLifecycleNode):
     def cleanup(self) -> None:
         """Free the model."""
         self._wait_for(self.worker.call(self._unload))
-        self.inputs = self.pairs = None
+        self.inputs = self.images = None
         self._parameter_table.unfreeze()
 
     def release(self) -> None:
@@ -255,17 +258,17 @@ class PerceptionNode(SafeLifecycleNode):
 
     def _apply_live_settings(self) -> None:
         settings = self.settings()
-        if settings is self._applied or self.pairs is None:
+        if settings is self._applied or self.images is None:
             return
-        self.pairs.set_max_offset(settings.input.max_offset)
+        self.images.set_max_offset(settings.input.max_offset)
         self.worker.set_max_rate(settings.input.max_rate)
         self._applied = settings
 
     def _on_clock_jump(self, _jump) -> None:
         self.transforms.forget()
         self.pipeline.forget_times()
-        if self.pairs is not None:
-            self.pairs.reset("the node's clock was set back")
+        if self.images is not None:
+            self.images.reset("the node's clock was set back")
 
 
 def main() -> NoReturn:

@@ -1,6 +1,7 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""The way of one pair on the worker's thread: decode, prepare, perceive, swap in, publish."""
+"""The way of one pair or larger set of images on the worker's thread: decode, prepare, perceive,
+swap in, publish."""
 
 import contextlib
 import logging
@@ -22,7 +23,7 @@ from semsplat_ros.nodes.common.stage_times import StageTimes
 from semsplat_ros.nodes.common.transforms import Transforms
 from semsplat_ros.nodes.inputs.camera_priors import CameraPriorReader
 from semsplat_ros.nodes.inputs.image_decoding import decode
-from semsplat_ros.nodes.inputs.image_set import ImagePair
+from semsplat_ros.nodes.inputs.image_set import ImageSet
 from semsplat_ros.nodes.outputs.publishers import Outputs
 from semsplat_ros.nodes.outputs.scene_messages import scene_info
 from semsplat_ros.nodes.outputs.snapshot import Snapshot
@@ -122,16 +123,16 @@ class Pipeline:
         return len(self._latest()) / RECENT_S
 
     def latency(self) -> float:
-        """Median seconds from the left stamp to the end of publishing, 0 if there was no pair."""
+        """Median seconds from the first stamp to the end of publishing, 0 if there was no pair."""
         latencies = [latency for _, latency in self._latest() if math.isfinite(latency)]
         return float(np.median(latencies)) if latencies else 0.0
 
-    def process(self, pair: ImagePair) -> None:
+    def process(self, images: ImageSet) -> None:
         """One pair, whatever comes of it; never raises."""
         start = time.perf_counter()
-        self._times.add("wait", (time.monotonic() - pair.received) * 1e3)
+        self._times.add("wait", (time.monotonic() - images.received) * 1e3)
         try:
-            self._process(pair)
+            self._process(images)
         except Exception as problem:
             self.failures.record(problem)
         finally:
@@ -140,80 +141,84 @@ class Pipeline:
                 self.handled += 1
                 self._finished.notify_all()
 
-    def _process(self, pair: ImagePair) -> None:
+    def _process(self, images: ImageSet) -> None:
         generation, settings = self._generation, self._settings()
         perceiver, vocabulary = self.perceiver, self.vocabulary
         if perceiver is None:
             return
         try:
             with self._times.measure("decode"):
-                images = tuple(
-                    decode(message, settings.input.max_pixels)
-                    for message in (pair.left, pair.right)
+                decoded = tuple(
+                    decode(message, settings.input.max_pixels) for message in images.messages
                 )
-            views = self._prepare(perceiver, pair, images, settings)
+            views = self._prepare(perceiver, images, decoded, settings)
         except SemsplatError as refusal:
             self.failures.refuse(refusal)
             return
-        perception = perceiver.perceive(views, vocabulary, segmentation_settings(settings))
+        try:
+            perception = perceiver.perceive(views, vocabulary, segmentation_settings(settings))
+        except SemsplatError as refusal:
+            if refusal.code != ErrorCode.INVALID_ARGUMENT:
+                raise
+            # What the model does not take, for example three views: no failure of the model.
+            self.failures.refuse(refusal)
+            return
         for stage, milliseconds in perception.stages_ms.items():
             self._times.add(stage, milliseconds)
-        snapshot = self._swap_in(perception, pair, generation)
+        snapshot = self._swap_in(perception, images, settings, generation)
         if snapshot is None:
             return
         self.failures.succeed()
         placement = self.place(snapshot, settings)
-        self._outputs.publish_pair(snapshot, images[0], settings, placement)
-        latency = (self._now_ns() - pair.left_stamp_ns) / 1e9
+        self._outputs.publish_pair(snapshot, decoded[0], settings, placement)
+        latency = (self._now_ns() - images.stamp_ns) / 1e9
         self._recent.append((time.monotonic(), latency))
 
     def _prepare(
         self,
         perceiver: Perceiver,
-        pair: ImagePair,
-        images: tuple[np.ndarray, ...],
+        images: ImageSet,
+        decoded: tuple[np.ndarray, ...],
         settings: Settings,
     ) -> Views:
-        self._notice(pair, images)
-        frames = (pair.left.header.frame_id, pair.right.header.frame_id)
-        left, right = images
-        prior = self.camera_reader.read((left.shape[:2], right.shape[:2]), frames, settings)
-        prior = replace(prior, stamps_ns=(pair.left_stamp_ns, pair.right_stamp_ns))
+        self._notice(images, decoded, settings.input.cameras[: len(decoded)])
+        frames = images.frames
+        shapes = tuple(pixels.shape[:2] for pixels in decoded)
+        prior = self.camera_reader.read(shapes, frames, settings)
+        prior = replace(prior, stamps_ns=images.stamps_ns)
         if settings.target_frame:
             with contextlib.suppress(SemsplatError):  # tried again by place(), which says why
-                pose = self._transforms.lookup(
-                    settings.target_frame, frames[0], pair.left_stamp_ns
-                )
+                pose = self._transforms.lookup(settings.target_frame, frames[0], images.stamp_ns)
                 prior = replace(prior, world_from_first=pose, world_frame=settings.target_frame)
         with self._times.measure("prepare"):
-            return perceiver.prepare(images, prior)
+            return perceiver.prepare(decoded, prior)
 
-    def _notice(self, pair: ImagePair, images: tuple[np.ndarray, ...]) -> None:
+    def _notice(
+        self, images: ImageSet, decoded: tuple[np.ndarray, ...], names: tuple[str, ...]
+    ) -> None:
         """Say once what is odd about the images, though they can be processed."""
-        left, right = pair.left, pair.right
-        sizes = [f"{p.shape[1]} x {p.shape[0]}" for p in images]
-        frame = left.header.frame_id
+        sizes = [f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in decoded]
+        frames = images.frames
+        first, *others = (f"{name} {size}" for name, size in zip(names, sizes, strict=True))
+        sized = ", ".join([first.replace(" ", " is ", 1), *others])
         found = {
             "images show next to nothing (black, white or covered lens?)": any(
-                _texture(p) < LOW_TEXTURE for p in images
+                _texture(pixels) < LOW_TEXTURE for pixels in decoded
             ),
-            f"left is {sizes[0]}, right {sizes[1]}: processed, but not as a rectified pair": (
-                sizes[0] != sizes[1]
-            ),
-            f"left and right both have frame_id {frame!r}": (
-                frame != "" and frame == right.header.frame_id and self._two_cameras()
-            ),
+            f"{sized}: processed, but not as a rectified pair": len(set(sizes)) > 1,
         }
+        if len(self.camera_reader.cameras) > 1:
+            for frame in set(frames) - {""}:
+                same = [name for name, own in zip(names, frames, strict=True) if own == frame]
+                many = "both" if len(same) == 2 else "all"
+                found[f"{' and '.join(same)} {many} have frame_id {frame!r}"] = len(same) > 1
         self.oddities = tuple(text for text, is_so in found.items() if is_so)
         for text in set(self.oddities) - self._said:
             _logger.warning("%s", text)
         self._said = set(self.oddities)
 
-    def _two_cameras(self) -> bool:
-        return len(self.camera_reader.sides) > 1
-
     def _swap_in(
-        self, perception: Perception, pair: ImagePair, generation: int
+        self, perception: Perception, images: ImageSet, settings: Settings, generation: int
     ) -> Snapshot | None:
         """Make a perception the current one, unless the node was reset or stopped meanwhile."""
         with self._lock:
@@ -221,13 +226,14 @@ class Pipeline:
                 return None
             self.sequence += 1
             self.processed_total += 1
+            names = settings.input.cameras[: len(images.messages)]
             self.current = Snapshot(
                 perception=perception,
-                header=pair.left.header,
-                info=scene_info(perception, self.sequence),
+                header=images.header,
+                info=scene_info(perception, self.sequence, names),
                 sequence=self.sequence,
                 made=time.monotonic(),
-                stamp_ns=pair.left_stamp_ns,
+                stamp_ns=images.stamp_ns,
             )
             return self.current
 

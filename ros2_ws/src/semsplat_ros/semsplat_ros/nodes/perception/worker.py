@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from semsplat_ros.nodes.inputs.image_set import ImagePair
+from semsplat_ros.nodes.inputs.image_set import ImageSet
 
 _logger = logging.getLogger(__name__)
 _IDLE_WAIT = 0.2
@@ -27,10 +27,10 @@ Result = TypeVar("Result")
 @runtime_checkable
 class PairSource(Protocol):
     """Where pairs come from: a
-    :class:`semsplat_ros.nodes.inputs.synchronization.PairSynchronizer`.
+    :class:`semsplat_ros.nodes.inputs.synchronization.ImageSynchronizer`.
     """
 
-    def take(self) -> ImagePair | None:
+    def take(self) -> ImageSet | None:
         """The newest pair that was not taken yet."""
         ...
 
@@ -52,7 +52,7 @@ class Worker:
         handle: what to do with a pair; must not raise.
     """
 
-    def __init__(self, handle: Callable[[ImagePair], None]) -> None:
+    def __init__(self, handle: Callable[[ImageSet], None]) -> None:
         self._handle = handle
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future]] = queue.SimpleQueue()
         self._changed = threading.Condition()
@@ -188,7 +188,7 @@ class Worker:
                 self._busy_since = None
                 self._changed.notify_all()
 
-    def _begin(self, source: PairSource) -> ImagePair | None:
+    def _begin(self, source: PairSource) -> ImageSet | None:
         """Take a pair if the source is still the one to take from."""
         with self._changed:
             if self._source is not source or self._permits == 0:

@@ -29,7 +29,7 @@ class CameraFrame:
     """What one camera sends at one moment."""
 
     side: str
-    """"left" or "right"."""
+    """Name of the camera: "left", "right" or "third"."""
     raw: Image
     info: CameraInfo | None = None
     jpeg: CompressedImage | None = None
@@ -52,10 +52,10 @@ def spoil(frame: CameraFrame, fault: str, delay: float, later: Time) -> CameraFr
         delay: seconds of "right_late".
         later: the frame's stamp plus `delay`.
     """
-    left = frame.side == "left"
+    left, right = frame.side == "left", frame.side == "right"
     if fault == f"{frame.side}_silent":
         return None
-    if fault == "right_late" and not left:
+    if fault == "right_late" and right:
         frame.set_stamp(later)
         frame.delay = delay
     elif fault == "wrong_encoding" and left:

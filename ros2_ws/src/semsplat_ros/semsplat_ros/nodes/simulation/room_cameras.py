@@ -29,7 +29,7 @@ from semsplat_ros.nodes.parameters.parameter_declaration import declare
 from semsplat_ros.nodes.parameters.parameter_spec import ParameterSpec
 from semsplat_ros.nodes.simulation import simulated_camera
 from semsplat_ros.nodes.simulation.camera_faults import FAULTS, CameraFrame, spoil
-from semsplat_ros.nodes.simulation.simulated_camera import ENCODERS, FRAMES
+from semsplat_ros.nodes.simulation.simulated_camera import ENCODERS, FRAMES, THIRD_FRAME
 from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.rooms.robot import StereoRig
 from semsplat_ros.rooms.simulation import RobotInRoom
@@ -49,6 +49,14 @@ SPECS = (
     ParameterSpec("height", 480, "Of the images.", 64, 2048, "px", check=_is_even),
     ParameterSpec("fovy", 52.0, "Vertical field of view.", 10.0, 120.0, "degrees"),
     ParameterSpec("baseline", 0.12, "Distance of the two cameras.", 0.01, 1.0, "m"),
+    ParameterSpec(
+        "cameras",
+        2,
+        "How many. The third, called third, is as far above the left one as the right one is "
+        "beside it.",
+        2,
+        3,
+    ),
     ParameterSpec(
         "motion",
         "still",
@@ -104,6 +112,8 @@ class RoomCameras(Node):
         problem = _contradiction(self._values)
         if problem:
             raise SemsplatError(ErrorCode.INVALID_ARGUMENT, problem)
+        self._with_third = self._values["cameras"] == 3
+        self._frames = {**FRAMES, **THIRD_FRAME} if self._with_third else FRAMES
         self.add_on_set_parameters_callback(self._validate)
         self.add_post_set_parameters_callback(self._apply)
         self._make_publishers()
@@ -189,13 +199,15 @@ class RoomCameras(Node):
         pose = robot.pose(travelled)
         now = self.get_clock().now().nanoseconds
         stamp, later = to_time(now), to_time(now + round(values["fault.delay"] * 1e9))
-        images = robot.images(pose, rig)
+        images: tuple = robot.images(pose, rig)
+        if self._with_third:
+            images = (*images, robot.image_above(pose, rig))
         self._pose.publish(simulated_camera.to_camera_pose(pose, stamp))
         if self._transforms is not None:
             self._transforms.sendTransform(
-                simulated_camera.to_transforms(pose, rig.baseline, stamp)
+                simulated_camera.to_transforms(pose, rig.baseline, stamp, self._with_third)
             )
-        for side, image in zip(FRAMES, images, strict=True):
+        for side, image in zip(self._frames, images, strict=True):
             frame = self._frame(side, image, rig, stamp, values)
             spoiled = spoil(frame, fault, values["fault.delay"], later)
             if spoiled is None:
@@ -206,7 +218,7 @@ class RoomCameras(Node):
                 self._publish(spoiled)
 
     def _frame(self, side: str, image, rig: StereoRig, stamp: Time, values: dict) -> CameraFrame:
-        header = partial(Header, stamp=stamp, frame_id=FRAMES[side])
+        header = partial(Header, stamp=stamp, frame_id=self._frames[side])
         frame = CameraFrame(side, simulated_camera.to_raw(image, values["encoding"], header()))
         if values["publish_camera_info"]:
             frame.info = simulated_camera.to_calibration(rig, side, header())
@@ -230,11 +242,11 @@ class RoomCameras(Node):
             qos_profile=QoSProfile(depth=2, reliability=reliability),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
-        self._raws = {side: make(Image, f"{side}/image_raw") for side in FRAMES}
-        self._infos = {side: make(CameraInfo, f"{side}/camera_info") for side in FRAMES}
+        self._raws = {side: make(Image, f"{side}/image_raw") for side in self._frames}
+        self._infos = {side: make(CameraInfo, f"{side}/camera_info") for side in self._frames}
         self._jpegs = {
             side: make(CompressedImage, f"{side}/image_raw/compressed")
-            for side in (FRAMES if self._values["compressed"] else ())
+            for side in (self._frames if self._values["compressed"] else ())
         }
         self._pose = self.create_publisher(PoseStamped, "camera_pose", _POSE_DEPTH)
         self._transforms = None

@@ -20,6 +20,7 @@ from semsplat_ros.rooms.robot import StereoRig
 
 ROOM_FRAME = "room"
 FRAMES = {"left": "left_camera_optical", "right": "right_camera_optical"}
+THIRD_FRAME = {"third": "third_camera_optical"}
 JPEG_QUALITY = 90
 
 Pixels = UInt8[np.ndarray, "h w 3"]
@@ -120,16 +121,24 @@ def to_camera_pose(world_from_left: Float64[np.ndarray, "4 4"], stamp) -> PoseSt
 
 
 def to_transforms(
-    world_from_left: Float64[np.ndarray, "4 4"], baseline: float, stamp
+    world_from_left: Float64[np.ndarray, "4 4"], baseline: float, stamp, with_third: bool = False
 ) -> list[TransformStamped]:
-    """The left camera in the room, and the right camera beside the left one."""
+    """The left camera in the room, the right camera beside the left one, and the third above
+    it."""
     pose = to_pose(world_from_left)
     left = TransformStamped(child_frame_id=FRAMES["left"])
     left.header = Header(stamp=stamp, frame_id=ROOM_FRAME)
     left.transform.translation = to_vector(world_from_left[:3, 3])
     left.transform.rotation = pose.orientation
-    right = TransformStamped(child_frame_id=FRAMES["right"])
-    right.header = Header(stamp=stamp, frame_id=FRAMES["left"])
-    right.transform.translation = to_vector((baseline, 0.0, 0.0))
-    right.transform.rotation.w = 1.0
-    return [left, right]
+    places = {FRAMES["right"]: (baseline, 0.0, 0.0)}
+    if with_third:
+        places[THIRD_FRAME["third"]] = (0.0, -baseline, 0.0)
+    return [left, *(_beside_left(frame, place, stamp) for frame, place in places.items())]
+
+
+def _beside_left(frame: str, place: tuple[float, float, float], stamp) -> TransformStamped:
+    beside = TransformStamped(child_frame_id=frame)
+    beside.header = Header(stamp=stamp, frame_id=FRAMES["left"])
+    beside.transform.translation = to_vector(place)
+    beside.transform.rotation.w = 1.0
+    return beside

@@ -72,7 +72,7 @@ class StatusBoard:
         """One look at the whole node."""
         node = self._node
         pipeline, failures = node.pipeline, node.pipeline.failures
-        perceiver, rig, pairs = pipeline.perceiver, pipeline.camera_reader, node.pairs
+        perceiver, rig, images = pipeline.perceiver, pipeline.camera_reader, node.images
         pending = node.services_offered.pending
         info = None if perceiver is None else perceiver.model.info
         device = None if perceiver is None else perceiver.model.device
@@ -91,7 +91,7 @@ class StatusBoard:
             notes={} if rig is None else dict(rig.notes),
             warning="" if rig is None else rig.warning,
             notices=node.outputs.notices.texts(),
-            counters=None if pairs is None else pairs.counters,
+            counters=None if images is None else images.counters,
             processed=pipeline.processed_total,
             rate=pipeline.rate(),
             latency=pipeline.latency(),
@@ -115,12 +115,12 @@ class StatusBoard:
         if (
             node.state_label != "active"
             or node.inputs is None
-            or node.pairs is None
+            or node.images is None
             or node.control.paused
         ):
             self._logged.clear()
             return ()
-        concerns = tuple(node.inputs.concerns(node.pairs, node.settings().input.timeout))
+        concerns = tuple(node.inputs.concerns(node.images, node.settings().input.timeout))
         if node.get_parameter("use_sim_time").value and node.now_ns() == 0:
             concerns = (Concern("waiting for /clock (use_sim_time is set)"), *concerns)
         for concern in concerns:

@@ -18,7 +18,7 @@ from semsplat_ros.nodes.common.conversions import clean_string
 from semsplat_ros.nodes.common.failures import Fault
 from semsplat_ros.nodes.common.log_forwarding import without_digits
 from semsplat_ros.nodes.common.stage_times import percentile
-from semsplat_ros.nodes.inputs.stream_counters import PairCounters, StreamCounters
+from semsplat_ros.nodes.inputs.stream_counters import SetCounters, StreamCounters
 from semsplat_ros.nodes.inputs.subscriptions import Concern
 from semsplat_ros.nodes.outputs import scene_messages
 
@@ -59,7 +59,7 @@ class Facts:
     """Something about the calibration that a person should look at."""
     notices: tuple[str, ...] = ()
     """What is wrong with the outputs although pairs are processed."""
-    counters: PairCounters | None = None
+    counters: SetCounters | None = None
     processed: int = 0
     rate: float = 0.0
     latency: float = 0.0
@@ -107,9 +107,10 @@ def node_status(facts: Facts, header: Header) -> NodeStatus:
     status.message = clean_string(headline(facts))
     status.pairs_processed = int(facts.processed)
     if facts.counters is not None:
-        status.pairs_dropped = int(facts.counters.pairs_dropped)
-        status.unmatched_left = int(facts.counters.left.unmatched)
-        status.unmatched_right = int(facts.counters.right.unmatched)
+        streams = facts.counters.streams
+        status.pairs_dropped = int(facts.counters.sets_dropped)
+        status.cameras = list(streams)
+        status.unmatched = [int(stream.unmatched) for stream in streams.values()]
     status.rate = float(facts.rate)
     status.latency = float(facts.latency)
     predict = percentile(facts.stages.get("predict", []), 50)
@@ -151,20 +152,20 @@ def _inputs(facts: Facts) -> DiagnosticStatus:
     values: dict[str, object] = {}
     values |= {f"Calibration, {what}": text for what, text in facts.notes.items()}
     if facts.counters is not None:
-        for side in ("left", "right"):
-            values |= _stream_values(side, getattr(facts.counters, side))
+        for name, stream in facts.counters.streams.items():
+            values |= _stream_values(name, stream)
     return _status("inputs", level, "; ".join(texts) or "images come", values, facts)
 
 
-def _stream_values(side: str, stream: StreamCounters) -> dict[str, object]:
+def _stream_values(camera: str, stream: StreamCounters) -> dict[str, object]:
     values: dict[str, object] = {
-        f"{side} received": stream.received,
-        f"{side} unmatched": stream.unmatched,
-        f"{side} out of order": stream.out_of_order,
-        f"{side} duplicates": stream.duplicates,
+        f"{camera} received": stream.received,
+        f"{camera} unmatched": stream.unmatched,
+        f"{camera} out of order": stream.out_of_order,
+        f"{camera} duplicates": stream.duplicates,
     }
     return values | {
-        f"{side} dropped, {reason}": count for reason, count in stream.dropped.items()
+        f"{camera} dropped, {reason}": count for reason, count in stream.dropped.items()
     }
 
 
@@ -173,13 +174,13 @@ def _pairing(facts: Facts) -> DiagnosticStatus:
     values: dict[str, object] = {"Pairs processed": facts.processed}
     if counters is not None:
         values |= {
-            "Pairs matched": counters.pairs,
-            "Pairs replaced by newer ones": counters.pairs_dropped,
+            "Pairs matched": counters.sets,
+            "Pairs replaced by newer ones": counters.sets_dropped,
             "Resets": counters.resets,
             "Last reset": counters.last_reset,
         }
-        if counters.pair_offset is not None:
-            values["Offset p50 (s)"] = f"{counters.pair_offset:.6f}"
+        for name, seconds in counters.set_offsets.items():
+            values[f"Offset of {name}, p50 (s)"] = f"{seconds:.6f}"
     values["Actual frequency (Hz)"] = f"{facts.rate:.2f}"
     values["Latency p50 (s)"] = f"{facts.latency:.3f}"
     return _status("pairing", OK, "newest pair wins", values, facts)

@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from unittest.mock import Mock, create_autospec
 
+import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo
 
@@ -25,6 +26,13 @@ RAW = {"left": "/left/image_raw", "right": "/right/image_raw"}
 RECTIFIED = {"left": "/left/image_rect", "right": "/right/image_rect"}
 
 
+def apart(metres: float) -> np.ndarray:
+    """A pose so far along x."""
+    pose = np.eye(4)
+    pose[0, 3] = metres
+    return pose
+
+
 def with_baseline(metres: float) -> Settings:
     return replace(DEFAULTS, scale=replace(DEFAULTS.scale, baseline=metres))
 
@@ -36,7 +44,7 @@ def with_mode(mode: str) -> Settings:
 @pytest.fixture
 def transforms():
     double = create_autospec(Transforms, instance=True)
-    double.distance.return_value = None
+    double.newest.return_value = None
     return double
 
 
@@ -63,7 +71,7 @@ def test_calibration_gives_intrinsics_and_baseline(reader, transforms):
     assert (prior.rectified, prior.baseline_status) == (True, ScaleStatus.BASELINE)
     assert float(prior.intrinsics[0][0, 0]) == pytest.approx(120.0)
     assert float(prior.intrinsics[1][0, 2]) == pytest.approx(80.0), "first pixel's centre at 0.5"
-    transforms.distance.assert_not_called()
+    transforms.newest.assert_not_called()
 
 
 def test_parameter_comes_before_the_calibration(reader):
@@ -220,7 +228,7 @@ def test_notes_are_those_of_the_newest_pair(reader):
 
 def test_baseline_from_tf_is_asked_for_every_pair(reader, transforms):
     for metres in (0.5, 0.7):
-        transforms.distance.return_value = metres
+        transforms.newest.return_value = apart(metres)
         assert reader.read(SHAPES, FRAMES, DEFAULTS).baseline == metres
 
 
@@ -232,7 +240,7 @@ def test_number_of_kept_calibrations_is_bounded(reader):
 
 
 def test_one_camera_has_no_baseline(transforms):
-    transforms.distance.return_value = 0.5
+    transforms.newest.return_value = apart(0.5)
     reader = CameraPriorReader({"left": "/camera/image_raw"}, transforms)
     reader.store("left", camera_info(right=False))
     prior = reader.read(SHAPES, ("camera", "camera"), with_baseline(0.3))
@@ -249,11 +257,11 @@ def test_parameter_does_not_make_a_swapped_rig_rectified(reader):
 
 
 def test_tf_comes_last_and_says_nothing_about_rectification(reader, transforms):
-    transforms.distance.return_value = 0.5
+    transforms.newest.return_value = apart(0.5)
     prior = reader.read(SHAPES, FRAMES, DEFAULTS)
     assert (prior.baseline, prior.rectified) == (0.5, False)
     assert prior.baseline_status is ScaleStatus.TF
-    transforms.distance.assert_called_once_with(*FRAMES)
+    transforms.newest.assert_called_once_with(*FRAMES)
 
 
 def test_two_sizes_are_not_rectified(reader):
@@ -308,3 +316,47 @@ def test_calibration_that_never_comes_is_waited_for_once(transforms, monkeypatch
 def test_calibration_that_is_never_used_is_not_waited_for(transforms):
     reader = CameraPriorReader(RECTIFIED, transforms, lambda: pytest.fail("asked"))
     assert reader.read(SHAPES, FRAMES, with_mode("never")).baseline is None
+
+
+THREE = {name: f"/{name}/image_rect" for name in ("front", "rear", "top")}
+THREE_SHAPES = ((128, 160), (128, 160), (64, 80))
+THREE_FRAMES = ("front_optical", "rear_optical", "top_optical")
+
+
+def test_of_three_cameras_each_has_its_intrinsics_and_its_pose(transforms):
+    known = {"rear_optical": apart(0.5)}
+    transforms.newest.side_effect = lambda target, source: known.get(source)
+    reader = CameraPriorReader(THREE, transforms)
+    reader.store("front", camera_info(right=False))
+    reader.store("top", camera_info(right=False, width=80, height=64))
+    prior = reader.read(THREE_SHAPES, THREE_FRAMES, DEFAULTS)
+    assert prior.intrinsics[1] is None, "no CameraInfo of rear"
+    assert [float(k[0, 2]) for k in prior.intrinsics if k is not None] == [80.0, 40.0]
+    front, rear, top = prior.first_from_view
+    assert (front == np.eye(4)).all()
+    assert rear[0, 3] == 0.5
+    assert top is None
+    assert (prior.baseline, prior.rectified) == (None, False)
+    assert prior.baseline_status is ScaleStatus.TF
+    assert "unknown" in reader.notes["pose of top"]
+
+
+def test_three_cameras_are_no_rectified_pair_whatever_p_says(transforms):
+    reader = CameraPriorReader(THREE, transforms)
+    for name in THREE:
+        reader.store(name, camera_info(name == "rear", baseline=0.12))
+    prior = reader.read((SHAPES[0],) * 3, THREE_FRAMES, DEFAULTS)
+    assert (prior.baseline, prior.rectified) == (None, False)
+    prior = reader.read((SHAPES[0],) * 3, THREE_FRAMES, with_baseline(0.3))
+    assert (prior.baseline, prior.rectified) == (0.3, False)
+    assert prior.baseline_status is ScaleStatus.BASELINE
+
+
+def test_a_pair_of_other_names_is_read_as_a_pair(transforms):
+    names = {"port": "/port/image_rect", "starboard": "/starboard/image_rect"}
+    reader = CameraPriorReader(names, transforms)
+    for name in names:
+        reader.store(name, camera_info(name == "port", baseline=0.12))
+    prior = reader.read(SHAPES, ("a", "b"), DEFAULTS)
+    assert (prior.baseline, prior.rectified) == (pytest.approx(0.12), False)
+    assert "port/starboard swapped?" in reader.warning

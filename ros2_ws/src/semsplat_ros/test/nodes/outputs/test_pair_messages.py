@@ -31,7 +31,9 @@ def perception() -> Perception:
 
 
 def messages_of(perception: Perception, settings: Settings = Settings()) -> PairMessages:  # noqa: B008
-    snapshot = Snapshot(perception, HEADER, scene_info(perception, 1), 1, 0.0, 5_000_000_000)
+    snapshot = Snapshot(
+        perception, HEADER, scene_info(perception, 1, ("left", "right")), 1, 0.0, 5_000_000_000
+    )
     return PairMessages(snapshot, block_image(ROOM), settings, Placement(HEADER, None, None), 1.0)
 
 
@@ -52,7 +54,7 @@ def test_by_default_everything_is_made(perception):
     [
         ("points", {"points"}),
         ("markers", {"markers"}),
-        ("masks", {"masks/left", "masks/right", "labels/left"}),
+        ("masks", {"masks/left", "masks/right", "labels/left", "labels/right"}),
         ("overlay", {"overlay/left"}),
         ("gaussians", {"gaussians"}),
         ("depth", DEPTH),
@@ -72,15 +74,15 @@ def test_no_depth_without_metres(perception):
 
 
 def test_no_pose_where_the_model_found_none(perception):
-    assert messages_of(perception).has_pose
+    assert messages_of(perception).posed == {"right": 1}
     cameras = replace(perception.scene.cameras, failed=(1,))
     pair = messages_of(with_scene(perception, cameras=cameras))
-    assert not pair.has_pose, "and so no transform"
+    assert pair.transforms() == []
     assert "relative_pose" not in pair.makers()
 
 
 def test_relative_transform_is_the_relative_pose(perception):
-    transform = relative_transform(perception, HEADER)
+    transform = relative_transform(perception, HEADER, 1, "right")
     pose = messages_of(perception).makers()["relative_pose"]().pose
     moved = transform.transform.translation
     assert (moved.x, moved.y, moved.z) == (pose.position.x, pose.position.y, pose.position.z)

@@ -127,8 +127,7 @@ def test_instance_and_match_carry_any_kind_of_number(three, number, index, label
     assert read.instance.label == "téa cup"
     np.testing.assert_equal(read.score, float(np.float32(number)))
     np.testing.assert_equal(read.instance.centroid.y, float(three[1]))
-    assert read.instance.roi_left.width == 3
-    assert read.instance.roi_right.width == 0
+    assert [roi.width for roi in read.instance.rois] == [3]
 
 
 @settings(max_examples=60, deadline=None)
@@ -177,16 +176,17 @@ def test_fill_takes_strided_arrays():
 
 
 def test_scene_info(perception):
-    read = round_trip(scene_messages.scene_info(perception, 3))
+    read = round_trip(scene_messages.scene_info(perception, 3, ("left", "right")))
     assert read.sequence == 3
-    assert read.pair_offset == pytest.approx(0.005)
+    assert list(read.cameras) == ["left", "right"]
+    assert list(read.stamps) == [to_time(STAMP), to_time(STAMP + 5_000_000)]
     assert read.vocabulary_version == 4
     assert read.scale_status == read.SCALE_BASELINE
     assert read.model == "fake-rule"
 
 
 def test_instances(perception, nothing):
-    info = scene_messages.scene_info(perception, 1)
+    info = scene_messages.scene_info(perception, 1, ("left", "right"))
     read = round_trip(scene_messages.to_instances(perception, HEADER, info))
     assert sorted(i.label for i in read.instances) == ["chair", "table"]
     assert round_trip(scene_messages.to_instances(nothing, HEADER, info)).instances == []
@@ -271,7 +271,7 @@ def test_shown_is_a_seeded_subset_of_the_opaque(perception):
 
 
 def test_gaussians(perception, nothing):
-    info = scene_messages.scene_info(perception, 1)
+    info = scene_messages.scene_info(perception, 1, ("left", "right"))
     read = round_trip(to_gaussians(perception, HEADER, info))
     scene = perception.scene.gaussians
     assert read.count == len(scene) == len(read.opacities)
@@ -297,7 +297,7 @@ def test_gaussians(perception, nothing):
 
 
 def test_gaussians_that_are_not_selected_are_sent_only_when_asked(perception):
-    info = scene_messages.scene_info(perception, 1)
+    info = scene_messages.scene_info(perception, 1, ("left", "right"))
     scene = perception.scene.gaussians
     importances = torch.linspace(0, 1, len(scene))
     rated = with_gaussians(perception, importances=importances)
@@ -402,7 +402,7 @@ def test_camera_info_and_pose(perception):
     # The principal point is the image's middle; ROS counts the first pixel's centre as 0.
     assert info.k[2] == pytest.approx(79.5)
     assert info.p[3] == 0.0
-    pose = round_trip(scene_messages.relative_pose(perception, HEADER))
+    pose = round_trip(scene_messages.relative_pose(perception, HEADER, 1))
     assert pose.pose.position.x == pytest.approx(0.1, abs=1e-6)
     assert pose.pose.orientation.w == 1.0
 

@@ -12,14 +12,14 @@ from std_srvs.srv import SetBool, Trigger
 
 from semsplat_interfaces.srv import GetInstance, SetVocabulary
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.nodes.outputs.publishers import TOPICS
+from semsplat_ros.nodes.outputs.publishers import topics_of
 from test.support.fake_model import FakeModel
 from test.support.perception_rig import FRAME, Rig, stamp_of, wait_until
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 PER_PAIR = tuple(
     topic.name
-    for topic in TOPICS
+    for topic in topics_of(("left", "right"))
     if not topic.name.startswith("query/") and topic.name != "label_table"
 )
 
@@ -72,7 +72,7 @@ def test_query_answers(ros_graph):
     found = rig.query("find the chair")
     assert (found.error.code, found.concept) == (ErrorCode.OK, "chair")
     assert found.header.stamp == header.stamp
-    assert found.matches[0].instance.roi_left.x_offset == pytest.approx(20, abs=8)
+    assert found.matches[0].instance.rois[0].x_offset == pytest.approx(20, abs=8)
     assert found.goal.object_pose.position.z == pytest.approx(2.0, abs=0.1)
     assert not found.goal.approach_valid
     assert found.goal.approach_error.code == ErrorCode.TRANSFORM_UNAVAILABLE
@@ -290,7 +290,7 @@ def test_reset_takes_back_what_late_readers_would_get(ros_graph):
 
     def late_reader(name: str) -> list:
         got: list = []
-        kind = next(topic.kind for topic in TOPICS if topic.name == name)
+        kind = next(topic.kind for topic in topics_of(("left", "right")) if topic.name == name)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         rig.peer.create_subscription(kind, name, got.append, latched)
         return got
@@ -313,7 +313,7 @@ def test_reset_takes_back_what_late_readers_would_get(ros_graph):
 def test_capture_processes_exactly_one_new_pair(ros_graph):
     rig = Rig(ros_graph, **{"input.mode": "on_demand", "input.timeout": 0.5}).wait_active()
     rig.send()
-    assert wait_until(lambda: rig.node.pairs.counters.pairs == 1)
+    assert wait_until(lambda: rig.node.images.counters.sets == 1)
     calls = rig.model.calls
     timed_out = rig.call(Trigger, "capture", Trigger.Request())
     assert not timed_out.success
@@ -327,7 +327,7 @@ def test_capture_processes_exactly_one_new_pair(ros_graph):
     assert wait_until(future.done)
     assert future.result().success, future.result().message
     rig.send()
-    assert wait_until(lambda: rig.node.pairs.counters.pairs == 4)
+    assert wait_until(lambda: rig.node.images.counters.sets == 4)
     assert rig.model.calls == calls + 1
 
 
@@ -347,14 +347,14 @@ def test_newest_pair_wins_and_queries_do_not_wait(ros_graph):
     assert wait_until(lambda: rig.node.worker.busy_seconds > 0)
     for _ in range(5):
         last = rig.send()
-        pairs = rig.node.pairs.counters.pairs
-        wait_until(lambda pairs=pairs: rig.node.pairs.counters.pairs > pairs, 0.2)
+        pairs = rig.node.images.counters.sets
+        wait_until(lambda pairs=pairs: rig.node.images.counters.sets > pairs, 0.2)
     calls = rig.model.calls
     assert rig.query("chair").error.code == 0
     assert rig.model.calls == calls, "the query waited for the network"
     assert rig.of_stamp("instances", last)
     assert rig.node.pipeline.handled - handled <= 3
-    assert rig.node.pairs.counters.pairs_dropped >= 3
+    assert rig.node.images.counters.sets_dropped >= 3
 
 
 def test_live_parameters_are_applied(ros_graph):
@@ -387,13 +387,12 @@ def test_one_camera_is_paired_with_itself(ros_graph):
     for i in range(4):
         headers.append(rig.header())
         rig.cameras["left"].publish(rig.image(headers[-1]))
-        assert wait_until(lambda i=i: rig.node.pairs.counters.left.received > i)
+        assert wait_until(lambda i=i: rig.node.images.counters.streams["left"].received > i)
         if i == 0:
             assert "second image" in rig.query("chair").error.message
     instances = rig.of_stamp("instances", headers[-1])
     assert sorted(i.label for i in instances.instances) == ["chair", "table"]
-    assert instances.info.right_stamp == headers[1].stamp
-    assert instances.info.pair_offset == pytest.approx(-0.2)
+    assert list(instances.info.stamps) == [headers[3].stamp, headers[1].stamp]
     assert instances.info.scale_status == instances.info.SCALE_MODEL, "the baseline is unknown"
     assert rig.query("chair").error.code == ErrorCode.OK
     assert not rig.node.pipeline.oddities, "one frame_id is no fault of one camera"

@@ -25,10 +25,10 @@ def test_silent_stream_is_named(ros_graph):
     rig = Rig(ros_graph, **{"input.timeout": 0.3}).wait_active()
     for i in range(8):
         rig.cameras["left"].publish(rig.image(rig.header()))
-        assert wait_until(lambda i=i: rig.node.pairs.counters.left.received > i)
+        assert wait_until(lambda i=i: rig.node.images.counters.streams["left"].received > i)
     status = rig.wait_status(lambda s: "right/image_raw (1 publisher)" in s.message)
     assert status, [s.message for s in rig.received["status"]]
-    assert rig.wait_status(lambda s: s.unmatched_left >= 3)
+    assert rig.wait_status(lambda s: list(s.cameras) == ["left", "right"] and s.unmatched[0] >= 3)
     rig.good_pair_works()
     assert rig.wait_status(lambda s: "silent" in s.message)
     rig.good_pair_works()
@@ -39,8 +39,8 @@ def test_unplugged_cameras_are_a_warning_then_an_error_until_they_come_back(ros_
     rig.diagnostics("inputs")
     rig.good_pair_works()
     assert rig.wait_status(lambda s: "left and right silent" in s.message)
-    silent = time.monotonic() - rig.node.pairs.counters.left.last_received
-    (concern,) = rig.node.inputs.concerns(rig.node.pairs, 0.8 * silent)
+    silent = time.monotonic() - rig.node.images.counters.streams["left"].last_received
+    (concern,) = rig.node.inputs.concerns(rig.node.images, 0.8 * silent)
     assert not concern.is_error, "a warning at first"
     assert wait_until(
         lambda: [
@@ -51,7 +51,7 @@ def test_unplugged_cameras_are_a_warning_then_an_error_until_they_come_back(ros_
     )
     assert rig.query("chair").error.code == ErrorCode.OK, "the last scene still answers"
     rig.good_pair_works()
-    assert rig.node.inputs.concerns(rig.node.pairs, 60.0) == []
+    assert rig.node.inputs.concerns(rig.node.images, 60.0) == []
 
 
 def test_clock_that_is_missing_comes_and_goes_back(ros_graph):
@@ -68,11 +68,11 @@ def test_clock_that_is_missing_comes_and_goes_back(ros_graph):
     rig.good_pair_works()
     assert rig.wait_status(lambda s: s.message == "processing pairs")
     set_clock(10)
-    assert rig.node.pairs.counters.resets == 1
+    assert rig.node.images.counters.resets == 1
     assert rig.query("chair").error.code == ErrorCode.OK, "the scene is kept"
     rig._stamp = 10 * 10**9
     rig.good_pair_works()
-    assert rig.node.pairs.counters.resets == 1, "once"
+    assert rig.node.images.counters.resets == 1, "once"
 
 
 def test_late_stream_is_diagnosed(ros_graph):
@@ -82,7 +82,7 @@ def test_late_stream_is_diagnosed(ros_graph):
         stamp = start + i * 100_000_000
         rig.cameras["left"].publish(rig.image(rig.header(stamp)))
         rig.cameras["right"].publish(rig.image(rig.header(stamp - 350_000_000)))
-        wait_until(lambda i=i: rig.node.pairs.counters.right.received > i, 0.5)
+        wait_until(lambda i=i: rig.node.images.counters.streams["right"].received > i, 0.5)
     assert rig.wait_status(lambda s: "input.max_offset" in s.message)
     rig._stamp = start + 10_000_000_000
     rig.good_pair_works()
@@ -115,7 +115,7 @@ def test_bad_image_is_dropped_and_counted(ros_graph, spoil):
     header = rig.header()
     rig.cameras["left"].publish(spoil(rig, rig.image(header)))
     rig.cameras["right"].publish(rig.image(header))
-    dropped = wait_until(lambda: rig.node.pairs.counters.left.dropped)
+    dropped = wait_until(lambda: rig.node.images.counters.streams["left"].dropped)
     assert sum(dropped.values()) == 1
     rig.good_pair_works()
 
@@ -150,7 +150,7 @@ def test_encoding_may_change_to_a_wrong_one_and_back(ros_graph):
         header = rig.header()
         rig.cameras["left"].publish(rig.image(header))
         rig.cameras["right"].publish(bad_encoding(rig, rig.image(header)))
-    assert wait_until(lambda: sum(rig.node.pairs.counters.right.dropped.values()) >= 1)
+    assert wait_until(lambda: sum(rig.node.images.counters.streams["right"].dropped.values()) >= 1)
     status = rig.wait_status(lambda s: "right images dropped" in s.message)
     assert "nonsense16" in status.message
     assert "rgb8" in status.message, "what is supported is named"
@@ -231,7 +231,7 @@ def test_corrupt_files_are_dropped(ros_graph):
         send(data)
         assert wait_until(
             lambda count=count: (
-                sum(rig.node.pairs.counters.left.dropped.values())
+                sum(rig.node.images.counters.streams["left"].dropped.values())
                 + rig.node.pipeline.failures.refused
                 == count
             )

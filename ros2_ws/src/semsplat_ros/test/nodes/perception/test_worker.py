@@ -9,15 +9,15 @@ from collections.abc import Iterator
 import pytest
 from sensor_msgs.msg import Image
 
-from semsplat_ros.nodes.inputs.image_set import ImagePair, NewestPairSlot
+from semsplat_ros.nodes.inputs.image_set import ImageSet, NewestSetSlot
 from semsplat_ros.nodes.perception.worker import Worker
 from test.support.perception_rig import wait_until
 
 TIMEOUT = 5.0
 
 
-def a_pair(stamp: int) -> ImagePair:
-    return ImagePair(Image(), Image(), stamp, stamp, time.monotonic())
+def a_pair(stamp: int) -> ImageSet:
+    return ImageSet((Image(), Image()), (stamp, stamp), time.monotonic())
 
 
 class Handler:
@@ -30,9 +30,9 @@ class Handler:
         self.go.set()
         self.raises: Exception | None = None
 
-    def __call__(self, pair: ImagePair) -> None:
+    def __call__(self, pair: ImageSet) -> None:
         self.times.append(time.monotonic())
-        self.stamps.append(pair.left_stamp_ns)
+        self.stamps.append(pair.stamp_ns)
         assert self.go.wait(TIMEOUT)
         if self.raises is not None:
             raise self.raises
@@ -64,7 +64,7 @@ def test_call_that_raises_hands_its_exception_over(worker):
 
 
 def test_no_pair_is_taken_before_start_and_after_stop(worker, handler):
-    slot = NewestPairSlot()
+    slot = NewestSetSlot()
     slot.put(a_pair(1))
     worker.call(lambda: None).result(TIMEOUT)
     assert handler.stamps == []
@@ -78,7 +78,7 @@ def test_no_pair_is_taken_before_start_and_after_stop(worker, handler):
 
 
 def test_newest_pair_wins(worker, handler):
-    slot = NewestPairSlot()
+    slot = NewestSetSlot()
     handler.go.clear()
     worker.start_pairs(slot)
     slot.put(a_pair(1))
@@ -94,13 +94,13 @@ def test_newest_pair_wins(worker, handler):
 
 
 def test_call_is_not_kept_waiting_by_a_source_without_pairs(worker):
-    worker.start_pairs(NewestPairSlot())
+    worker.start_pairs(NewestSetSlot())
     time.sleep(0.05)
     assert worker.call(lambda: 3).result(TIMEOUT) == 3
 
 
 def test_permits_limit_the_number_of_pairs(worker, handler):
-    slot = NewestPairSlot()
+    slot = NewestSetSlot()
     worker.start_pairs(slot, permits=0)
     slot.put(a_pair(1))
     worker.call(lambda: None).result(TIMEOUT)
@@ -121,7 +121,7 @@ def test_permits_limit_the_number_of_pairs(worker, handler):
 
 
 def test_rate_is_limited(worker, handler):
-    slot = NewestPairSlot()
+    slot = NewestSetSlot()
     worker.set_max_rate(10.0)
     worker.start_pairs(slot)
     stamp = 0
@@ -134,7 +134,7 @@ def test_rate_is_limited(worker, handler):
 
 
 def test_handler_that_raises_does_not_end_the_thread(worker, handler):
-    slot = NewestPairSlot()
+    slot = NewestSetSlot()
     worker.start_pairs(slot)
     handler.raises = RuntimeError("a bug")
     slot.put(a_pair(1))
@@ -149,7 +149,7 @@ def test_close_reports_a_thread_that_hangs():
     handler = Handler()
     handler.go.clear()
     worker = Worker(handler)
-    slot = NewestPairSlot()
+    slot = NewestSetSlot()
     worker.start_pairs(slot)
     slot.put(a_pair(1))
     assert wait_until(lambda: worker.busy_seconds > 0)

@@ -20,6 +20,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.inputs.camera_info import read_camera_info, read_rig
@@ -274,6 +275,38 @@ def test_changed_resolution_comes_with_its_calibration(listener):
     expected = StereoRig(height=HEIGHT // 2, width=WIDTH // 2).intrinsics
     reading = read_camera_info(info, HEIGHT // 2, WIDTH // 2, False)
     np.testing.assert_allclose(reading.intrinsics, expected, rtol=1e-6)
+
+
+def test_a_third_camera_looks_from_above_and_tf_says_so(ros_graph):
+    namespace = f"/cameras_{uuid.uuid4().hex[:8]}"
+    process = start("-r", f"__ns:={namespace}", "-p", "cameras:=3", "-p", f"seed:={SEED}")
+    try:
+        peer = ros_graph.add(Node, "peer", namespace=namespace)
+        images: dict[str, Image] = {}
+        transforms: dict[str, tuple[str, float]] = {}
+
+        def note(message: TFMessage) -> None:
+            for t in message.transforms:
+                transforms[t.child_frame_id] = (t.header.frame_id, t.transform.translation.y)
+
+        for side in ("left", "right", "third"):
+            peer.create_subscription(
+                Image,
+                f"{side}/image_raw",
+                lambda image, side=side: images.update({side: image}),
+                QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
+            )
+        peer.create_subscription(TFMessage, "/tf", note, 10)
+        assert wait_until(lambda: len(images) == 3 and "third_camera_optical" in transforms, 60.0)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert images["third"].header.frame_id == "third_camera_optical"
+    assert bytes(images["third"].data) not in (
+        bytes(images["left"].data),
+        bytes(images["right"].data),
+    )
+    assert transforms["third_camera_optical"] == ("left_camera_optical", pytest.approx(-0.12))
 
 
 def test_period_makes_only_some_frames_faulty(listener):

@@ -15,7 +15,7 @@ from semsplat_ros.nodes.common.conversions import to_header
 from semsplat_ros.nodes.common.failures import Failures, Fault
 from semsplat_ros.nodes.common.stage_times import StageTimes, percentile
 from semsplat_ros.nodes.inputs.subscriptions import Concern
-from semsplat_ros.nodes.inputs.synchronization import PairSynchronizer
+from semsplat_ros.nodes.inputs.synchronization import ImageSynchronizer
 from semsplat_ros.nodes.status.status_messages import (
     Facts,
     diagnostics,
@@ -79,11 +79,11 @@ def test_inputs_level_follows_the_concerns():
 
 
 def test_counters_reach_status_and_diagnostics():
-    pairs = PairSynchronizer(0.02, 5)
+    images = ImageSynchronizer(("left", "right"), 0.02, 5)
     from sensor_msgs.msg import Image
 
-    pairs.left(Image())
-    facts = {"lifecycle": "active", "counters": pairs.counters, "processed": 4, "rate": 2.5}
+    images.receive("left", Image())
+    facts = {"lifecycle": "active", "counters": images.counters, "processed": 4, "rate": 2.5}
     message = status(**facts)
     assert (message.pairs_processed, message.rate) == (4, 2.5)
     values = {v.key: v.value for v in part("inputs", **facts).values}
