@@ -4,7 +4,6 @@
 
 import hashlib
 import logging
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from torch import nn
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.weights.checkpoints import (
-    Checkpoint,
     load_into,
     load_new,
     read_checkpoint,
@@ -236,18 +234,6 @@ def test_a_long_list_of_differences_is_shortened():
     weights = Small().state_dict() | {f"extra{i}": torch.zeros(1) for i in range(20)}
     message = refused(lambda: load_into(Small(), weights))
     assert message.endswith("and 14 more")
-
-
-def test_a_part_of_a_system():
-    part = read_part({"a.b.x": torch.zeros(1), "a.c": torch.zeros(2)})
-    assert list(part) == ["x"]
-
-
-def read_part(tensors):
-    checkpoint = Checkpoint(Path("file.pth"), "torch", "unknown", "", tensors, {}, ())
-    return {
-        n.removeprefix("a.b."): t for n, t in checkpoint.tensors.items() if n.startswith("a.b.")
-    }
 
 
 def test_the_licence_is_said_once(tmp_path, caplog):
