@@ -31,9 +31,12 @@ def demo(
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the answers and the truth here.")
     ] = None,
-    picture: Annotated[Path, typer.Option(help="Where to draw what was seen and found.")] = Path(
-        "demo.png"
-    ),
+    picture: Annotated[
+        Path,
+        typer.Option(
+            help="Where to draw what was seen and found; as .gif the robot drives meanwhile."
+        ),
+    ] = Path("demo.png"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave the nodes running.")] = False,
 ) -> None:
     """Start a simulated robot and the perception node, ask, print where it is, draw it."""

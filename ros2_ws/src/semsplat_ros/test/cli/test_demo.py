@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 
 from semsplat_ros.cli import main
 from semsplat_ros.nodes.demo.picture import HEIGHT, WIDTH
-from semsplat_ros.nodes.demo.run import DEFAULT_QUERY, DEFAULT_SEED
+from semsplat_ros.nodes.demo.run import DEFAULT_QUERY, DEFAULT_SEED, FILM_FRAMES
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(240)]
 KEYS = {"text", "concept", "error", "score", "position", "box_center", "box_size", "latency_ms"}
@@ -192,3 +193,42 @@ def test_files_that_cannot_be_written_are_refused_at_once(arguments, words):
 def test_negative_seed_is_refused():
     result = CliRunner().invoke(main.build_app(["demo"]), ["demo", "--seed", "-1"])
     assert result.exit_code == 2
+
+
+def test_readmes_example_is_what_the_demo_finds(run):
+    """To a few centimetres: processors round differently."""
+    readme = (Path(__file__).resolve().parents[5] / "README.md").read_text(encoding="utf-8")
+    line = re.search(
+        r"^chair: ([\d.]+) m ahead, ([\d.]+) m (left|right), "
+        r"([\d.]+) m (up|down) \(score ([\d.]+)\)",
+        readme,
+        re.MULTILINE,
+    )
+    assert line is not None, "README shows what the demo prints"
+    ahead, across, side, height, above, score = line.groups()
+    x = float(across) * (1 if side == "right" else -1)
+    y = float(height) * (1 if above == "down" else -1)
+    answer = run.answers["queries"][0]
+    assert answer["box_center"] == pytest.approx([x, y, float(ahead)], abs=0.15)
+    assert answer["score"] == pytest.approx(float(score), abs=0.1)
+
+
+def test_a_moving_picture_shows_the_robot_driving(tmp_path):
+    from PIL import Image
+
+    done = subprocess.run(
+        [sys.executable, "-m", "semsplat_ros.cli.main", "demo", "--picture", "film.gif"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=220,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == FILM_FRAMES
+        film.seek(0)
+        first = np.asarray(film.convert("RGB"), float)
+        film.seek(FILM_FRAMES - 1)
+        assert np.abs(np.asarray(film.convert("RGB"), float) - first).mean() > 2.0

@@ -40,6 +40,16 @@ class InterruptedDemo(Exception):  # noqa: N818 - a person did it, nothing faile
     """Ctrl-C or SIGTERM."""
 
 
+PICTURES = (".png", ".jpg", ".jpeg", ".gif")
+FILM_FRAMES = 24
+FILM_STEP_S = 0.35
+"""Between two frames of a moving picture, while the robot drives on."""
+FILM_MS = 250
+"""For which a frame is shown."""
+FILM_REDUCTION = 2
+FILM_COLOURS = 96
+
+
 @dataclass(frozen=True)
 class DemoOptions:
     """What the command line gives."""
@@ -100,6 +110,8 @@ class Demo:
         node = {"target_frame": ROOM_FRAME}
         self._processes.append(NodeProcess("perception_node", node, self._folder))
         cameras = {"seed": seed, "reliable": True, "look_at": self._look_at()}
+        if self._moves():
+            cameras["motion"] = "drive"
         self._processes.append(NodeProcess("room_cameras", cameras, self._folder))
         from semsplat_ros.nodes.demo.session import DemoSession
 
@@ -174,8 +186,37 @@ class Demo:
             if not seen:
                 self._say("no picture: no query was answered from a scene")
                 return
-            draw(scene_view.view_of(seen, options.seed)).save(options.picture_path)
+            if self._moves():
+                self._film(options.picture_path)
+            else:
+                draw(scene_view.view_of(seen, options.seed)).save(options.picture_path)
             self._say(f"picture: {options.picture_path.resolve()}")
+
+    def _moves(self) -> bool:
+        path = self._options.picture_path
+        return path is not None and path.suffix.lower() == ".gif"
+
+    def _film(self, path: Path) -> None:
+        """The first query again and again, while the robot drives."""
+        from PIL import Image
+
+        from semsplat_ros.nodes.demo import scene_view
+        from semsplat_ros.nodes.demo.picture import draw
+
+        frames: list[Any] = []
+        while len(frames) < FILM_FRAMES:
+            answer, moment = self.ask(self._options.queries[0])
+            if moment is not None:
+                view = scene_view.view_of([(answer, moment)], self._options.seed)
+                frames.append(draw(view).convert("RGB").reduce(FILM_REDUCTION))
+            until = time.monotonic() + FILM_STEP_S
+            while time.monotonic() < until:
+                self._pause()
+        palette = frames[0].quantize(FILM_COLOURS)
+        first, *rest = (
+            frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames
+        )
+        first.save(path, save_all=True, append_images=rest, duration=FILM_MS, loop=0)
 
     def stay(self) -> None:
         """Until Ctrl-C; answers what is typed."""
@@ -280,9 +321,10 @@ def _check_files(options: DemoOptions) -> None:
         ):
             raise SemsplatError(ErrorCode.IO_ERROR, f"{path} may not be written: choose another")
     picture = options.picture_path
-    if picture is not None and picture.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+    if picture is not None and picture.suffix.lower() not in PICTURES:
         raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT, f"{picture} is no picture file: end it in .png or .jpg"
+            ErrorCode.INVALID_ARGUMENT,
+            f"{picture} is no picture file: end it in .png, .jpg or .gif",
         )
 
 
