@@ -416,7 +416,7 @@ class Perception:
     label_scores: Float[Tensor, " n"]
     vocabulary: Vocabulary | None
     stages_ms: dict[str, float] = field(default_factory=dict)
-    """Milliseconds by stage: prepare, predict, segment, label, ..."""
+    """Milliseconds by stage: predict, label, segment."""
 
 
 @dataclass(frozen=True)
@@ -432,8 +432,7 @@ class Match:
 
 @dataclass(frozen=True)
 class QueryResult:
-    """Answer of :meth:`Perceiver.query`; `error` is OK, NOT_FOUND, EMPTY_TEXT, ... as a code and a
-    sentence."""
+    """Answer of :meth:`Perceiver.query` to a text that could be understood."""
 
     text: str
     concept: str
