@@ -28,8 +28,8 @@ def predict(
         list[str] | None, typer.Option(help='What to find, for example "chair"; repeatable.')
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("output"),
-    model: Annotated[str, typer.Option(help="Name in the zoo, or an upstream system.")] = "room",
-    checkpoint: Annotated[str, typer.Option(help="Weights file of an upstream system.")] = "",
+    model: Annotated[str, typer.Option(help="Name in the zoo, or an upstream model.")] = "room",
+    checkpoint: Annotated[str, typer.Option(help="Weights file of an upstream model.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     focal: Annotated[
         list[float] | None,

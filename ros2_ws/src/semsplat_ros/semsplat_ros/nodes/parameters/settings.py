@@ -117,7 +117,7 @@ class ModelSettings:
     )
     image_size: int = _parameter(
         0,
-        "Longer side of the network images of published models; 0 = what the model was trained "
+        "Longer side of the network images of upstream models; 0 = what the model was trained "
         "at, else 128 to 512 in steps of 16.",
         low=0,
         high=512,
@@ -126,7 +126,7 @@ class ModelSettings:
     )
     threads: int = _parameter(
         0,
-        "Threads that PyTorch computes with on the CPU; 0 = all cores for a published system "
+        "Threads that PyTorch computes with on the CPU; 0 = all cores for a upstream model "
         "on the CPU; half of them, at most 4, for shipped models and beside a GPU.",
         low=0,
         high=256,
