@@ -63,6 +63,7 @@ def load_photograph_network(
         tensors: those of the network, without :data:`PREFIX`.
         names: the model's classes.
         called: class of the model to what it is called among the PASCAL VOC classes.
+        device: where the network is put.
 
     Raises:
         SemsplatError: BAD_FILE if only one of `tensors` and `called` is there, if a class is
