@@ -80,8 +80,8 @@ class Light:
     casts_shadow: bool
 
 
-IN_THE_WALL = 0.1
-"""Metres that a thing on a table may reach into the wall behind it; more is moved away from it."""
+IN_THE_WALL = 0.12
+"""Metres that a television on a cabinet may reach into the wall behind it; more is moved away."""
 
 
 class Furnisher:
@@ -228,7 +228,8 @@ class Furnisher:
                     at = surface.position + yaw_matrix(surface.yaw) @ np.array([x, y, 0.0])
                     b.begin(name, at, surface.yaw + rng.normal(0, 0.5))
                     piece(b)
-                    b.bring_inside(self.width / 2, self.depth / 2, IN_THE_WALL)
+                    if name == "tv":
+                        b.bring_inside(self.width / 2, self.depth / 2, IN_THE_WALL)
                     break
 
     def _add_lights(self) -> None:
