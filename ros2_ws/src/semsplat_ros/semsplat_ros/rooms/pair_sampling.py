@@ -14,13 +14,31 @@ from numpy.random import Generator
 from semsplat_ros.rooms.builder import CLASS_ID
 from semsplat_ros.rooms.renderer import Frame, RoomRenderer, intrinsics_of
 
-TINY = frozenset(CLASS_ID[name] for name in ("mug", "bottle", "laptop", "book"))
+TINY = frozenset(
+    CLASS_ID[name]
+    for name in (
+        *("mug", "bottle", "laptop", "book", "keyboard", "computer mouse", "phone", "radio"),
+        *("camera", "clock", "vase", "candle", "bowl", "plate", "glass", "pot", "pan", "kettle"),
+        *("toaster", "shoe", "hat", "toy", "fruit", "paper", "towel", "coffee machine"),
+    )
+)
 SMALL = frozenset(
-    CLASS_ID[name] for name in ("ball", "box", "plant", "trash can", "pillow", "lamp")
+    CLASS_ID[name]
+    for name in (
+        *("ball", "box", "plant", "trash can", "pillow", "lamp", "microwave", "speaker", "fan"),
+        *("printer", "computer monitor", "basket", "bag", "backpack", "suitcase", "umbrella"),
+        *("clothes", "fire extinguisher", "cat", "dog", "guitar", "stool", "nightstand"),
+    )
 )
 MEDIUM = frozenset(
-    CLASS_ID[n]
-    for n in ("chair", "table", "tv", "lamp", "plant", "box", "trash can", "picture", "sofa")
+    CLASS_ID[name]
+    for name in (
+        *("chair", "table", "tv", "lamp", "plant", "box", "trash can", "picture", "sofa"),
+        *("armchair", "desk", "shelf", "mirror", "curtain", "blinds", "radiator", "oven", "stove"),
+        *("refrigerator", "washing machine", "dishwasher", "range hood", "sink", "toilet"),
+        *("bathtub", "shower", "air conditioner", "piano", "bicycle", "ladder", "person"),
+        *("wardrobe", "chest of drawers", "fireplace", "bench", "something else"),
+    )
 )
 SHELL = frozenset(CLASS_ID[name] for name in ("wall", "floor", "ceiling"))
 LEAST_SHARE = {"tiny": 0.0025, "small": 0.002, "medium": 0.006}
