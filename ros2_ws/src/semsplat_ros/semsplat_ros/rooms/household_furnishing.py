@@ -31,6 +31,10 @@ COUNTER = ("cabinet", "cabinet", "sink", "stove", "oven", "dishwasher", "washing
 COUNTER_HEIGHT = (0.55, 1.15)
 """A kitchen's row has low pieces alone."""
 MOUNTED_BOTTOM = {"tv": 1.0, "mirror": 1.0, "clock": 1.5, "towel": 0.9, "lamp": 1.5}
+OUTSIDE = 0.06
+"""Metres that a piece may reach into a wall."""
+LARGEST_RUG = 3.1
+"""Metres across, cornerwise."""
 LEAST_TOP = 4
 """Cells that a free top needs to be used."""
 
@@ -100,12 +104,12 @@ class HouseholdFurnisher(Furnisher):
         """Lamps as in simple rooms, some brighter, and daylight from the windows."""
         super()._add_lights()
         rng = self.builder.rng
-        brightness = rng.uniform(1.0, 1.6)
+        brightness = rng.uniform(0.9, 1.3)
         self.ambient = _scaled(self.ambient, brightness)
         self.lights = [
             replace(light, diffuse=_scaled(light.diffuse, brightness)) for light in self.lights
         ]
-        day = rng.uniform(0.0, 0.7) if rng.random() < 0.7 else 0.0
+        day = rng.uniform(0.0, 0.5) if rng.random() < 0.7 else 0.0
         warmth = rng.uniform(0.85, 1.0)
         for wall, u, _, bottom, top in self.windows:
             turn = yaw_matrix(YAWS[wall])
@@ -202,9 +206,14 @@ class HouseholdFurnisher(Furnisher):
         if placed is None:
             return None
         footprint, yaw, size = placed
+        self._bring_inside()
         self._note_wall(footprint, yaw, size)
         self._note_support(piece, np.array([footprint.x, footprint.y, 0.0]), yaw, size)
         return placed
+
+    def _bring_inside(self) -> None:
+        """Move the last piece out of a wall that leaves or a tilted back reach into."""
+        self.builder.bring_inside(self.width / 2, self.depth / 2, OUTSIDE)
 
     def _note_wall(self, footprint: Footprint, yaw: float, size: Vector) -> None:
         """Keep the wall behind a piece free of what would be hidden in it."""
@@ -246,6 +255,7 @@ class HouseholdFurnisher(Furnisher):
             if inside and not any(taken.overlaps(f) for f in self.footprints if f is not table):
                 b.begin("chair", (x, y, 0), facing + rng.normal(0, 0.25))
                 chair(b)
+                self._bring_inside()
                 self.footprints.append(taken)
 
     def _add_pillows(self, piece: Piece, at: Footprint, yaw: float, size: Vector) -> None:
@@ -365,8 +375,9 @@ class HouseholdFurnisher(Furnisher):
     def _add_flat(self) -> None:
         """Rugs, and clothes on the floor."""
         b, rng = self.builder, self.builder.rng
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 and min(self.width, self.depth) > LARGEST_RUG:
             fixtures.rug(b, self.walls)
+            self._bring_inside()
         for name, number in (("rug", 0.35), ("clothes", 0.3)):
             for _ in range(self._count(number)):
                 piece = self._draw(name, ("flat",))
@@ -424,6 +435,7 @@ class HouseholdFurnisher(Furnisher):
                     at = support.position + yaw_matrix(support.yaw) @ lifted
                     b.begin(name, at, support.yaw + turn)
                     piece(b)
+                    self._bring_inside()
                     break
 
     def _is_on(self, support: Support, x: float, y: float, turn: float, size: Vector) -> bool:

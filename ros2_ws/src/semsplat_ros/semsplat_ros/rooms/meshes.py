@@ -17,7 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Float, Float32, Int
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms.catalogue import Model
@@ -68,7 +68,7 @@ class _Piece:
     """A part of the OBJ file in the model's frame."""
 
     vertices: Float[np.ndarray, "v 3"]
-    faces: Int32[np.ndarray, "f 3"]
+    faces: Int[np.ndarray, "f 3"]
     uv: Float[np.ndarray, "v 2"] | None
     image: Any
     color: Float[np.ndarray, "3"]
@@ -111,13 +111,13 @@ def _write_mesh(path: Path, mesh: Mesh) -> None:
         arrays[f"msh_{number}"] = np.frombuffer(part.msh, np.uint8)
         arrays[f"png_{number}"] = np.frombuffer(part.png, np.uint8)
         arrays[f"extent_{number}"] = np.stack([part.center, part.half])
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=False, **arrays)
 
 
 def _read_mesh(path: Path) -> Mesh:
     with np.load(path) as file:
         arrays = dict(file)
-    parts = []
+    parts: list[Part] = []
     while (msh := arrays.get(f"msh_{len(parts)}")) is not None:
         png, extent = arrays[f"png_{len(parts)}"], arrays[f"extent_{len(parts)}"]
         parts.append(Part(msh.tobytes(), png.tobytes(), extent[0], extent[1]))
@@ -143,7 +143,7 @@ def load_mesh(model: Model) -> Mesh:
         raise SemsplatError(
             ErrorCode.NOT_FOUND,
             f"modelled furniture needs a package that is not installed ({error}): "
-            "`.venv/bin/pip install -r environment/furniture.txt`",
+            "`.venv/bin/pip install --no-deps -r environment/furniture.txt`",
         ) from error
     except (KeyError, ValueError, IndexError, OSError) as error:
         raise SemsplatError(
@@ -242,8 +242,8 @@ def _plain_part(pieces: list[_Piece], share: float) -> Part | None:
 
 
 def _decimate(
-    vertices: Float[np.ndarray, "v 3"], faces: Int32[np.ndarray, "f 3"], share: float
-) -> tuple[Float[np.ndarray, "v2 3"], Int32[np.ndarray, "f2 3"]]:
+    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"], share: float
+) -> tuple[Float[np.ndarray, "v2 3"], Int[np.ndarray, "f2 3"]]:
     """Fewer faces by quadric edge collapse; untouched where there are few."""
     if share > 0.95 or len(faces) < 24:
         return vertices, faces
@@ -264,7 +264,7 @@ def _decimate(
 
 def _part(
     vertices: Float[np.ndarray, "v 3"],
-    faces: Int32[np.ndarray, "f 3"],
+    faces: Int[np.ndarray, "f 3"],
     uv: Float[np.ndarray, "v 2"] | None,
     png: bytes,
 ) -> Part | None:
@@ -295,7 +295,7 @@ def _part(
 
 
 def _face_normals(
-    vertices: Float[np.ndarray, "v 3"], faces: Int32[np.ndarray, "f 3"]
+    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]
 ) -> Float[np.ndarray, "f 3"]:
     """Normals as long as twice the faces' areas."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
@@ -303,13 +303,13 @@ def _face_normals(
 
 
 def _face_areas(
-    vertices: Float[np.ndarray, "v 3"], faces: Int32[np.ndarray, "f 3"]
+    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]
 ) -> Float[np.ndarray, " f"]:
     return np.linalg.norm(_face_normals(vertices, faces), axis=1) / 2
 
 
 def _crease_normals(
-    vertices: Float[np.ndarray, "v 3"], faces: Int32[np.ndarray, "f 3"]
+    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]
 ) -> Float[np.ndarray, "f 3 3"]:
     """Unit normals of the faces' corners: smooth, but flat where faces meet at over 40 degrees."""
     _, vertex = np.unique(np.round(vertices, 4), axis=0, return_inverse=True)

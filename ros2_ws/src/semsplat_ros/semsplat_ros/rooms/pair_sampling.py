@@ -59,6 +59,8 @@ class PairLimits:
     free_rotation: float = 30.0
     covisible: float = 0.45
     """Least share of the first view's pixels that the second one sees."""
+    object_share: float = 0.47
+    """Share of pairs that look at an object, rather than at the room."""
     other_fovy_share: float = 1 / 3
     """Share of free pairs whose two cameras differ in field of view."""
 
@@ -198,7 +200,7 @@ class PairSampler:
 
     def _choose_group(self) -> str | None:
         """What kind of object to look at: tiny, small, medium, or None for the room at large."""
-        draw = self._rng.random()
+        draw = self._rng.random() * (0.47 / self.limits.object_share)
         wanted = (
             "tiny"
             if draw < 0.17

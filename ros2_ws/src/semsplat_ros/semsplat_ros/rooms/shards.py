@@ -65,9 +65,16 @@ NAMES = (
     "inverse_depth_cue",
 )
 LARGE = "rgb_first_large"
-USUAL = PairLimits(fovy=(36.0, 70.0), height=(0.2, 1.7), pitch=(-35.0, 15.0), roll=5.0)
+USUAL = PairLimits(
+    fovy=(36.0, 70.0), height=(0.2, 1.7), pitch=(-35.0, 15.0), roll=5.0, object_share=0.7
+)
 EXTREME = PairLimits(
-    fovy=(16.0, 97.0), height=(0.12, 1.8), pitch=(-45.0, 25.0), roll=10.0, covisible=0.35
+    fovy=(16.0, 97.0),
+    height=(0.12, 1.8),
+    pitch=(-45.0, 25.0),
+    roll=10.0,
+    covisible=0.35,
+    object_share=0.7,
 )
 """Cameras among modelled furniture: most robots', and 16 to 97 degrees high (20 to 110 wide) at
 heights from floor cleaners' to people's.
