@@ -285,6 +285,25 @@ class SemanticField(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ClassEvidence:
+    """What a second network says of some classes of a closed-set model, at every fine
+    Gaussian."""
+
+    classes: tuple[int, ...]
+    """Indices in the model's list of classes."""
+    probabilities: Float[Tensor, "n k"]
+    """0..1, of each of them."""
+    any_object: Float[Tensor, " n"]
+    """0..1, of any object that the second network knows."""
+
+
+def class_evidence(field: SemanticField) -> ClassEvidence | None:
+    """What a second network says of the same Gaussians; None where a field has no such method."""
+    asked = getattr(field, "class_evidence", None)
+    return None if asked is None else asked()
+
+
 def field_branches(field: SemanticField) -> tuple[SemanticField, ...]:
     """The fields among which a query chooses the one that answers it stronger (GSemSplat paper,
     3.3).
@@ -416,7 +435,7 @@ class Perception:
     label_scores: Float[Tensor, " n"]
     vocabulary: Vocabulary | None
     stages_ms: dict[str, float] = field(default_factory=dict)
-    """Milliseconds by stage: prepare, predict, segment, label, ..."""
+    """Milliseconds by stage: predict, label, segment."""
 
 
 @dataclass(frozen=True)
@@ -432,8 +451,7 @@ class Match:
 
 @dataclass(frozen=True)
 class QueryResult:
-    """Answer of :meth:`Perceiver.query`; `error` is OK, NOT_FOUND, EMPTY_TEXT, ... as a code and a
-    sentence."""
+    """Answer of :meth:`Perceiver.query` to a text that could be understood."""
 
     text: str
     concept: str

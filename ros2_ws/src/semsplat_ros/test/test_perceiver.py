@@ -49,7 +49,7 @@ def test_prepare_hands_the_model_what_it_asks_for() -> None:
 
 
 class Unscaled(FakeModel):
-    """A model that cannot use a baseline, as the published systems: its cameras are half a unit
+    """A model that cannot use a baseline, as the upstream models: its cameras are half a unit
     apart."""
 
     status = ScaleStatus.RELATIVE

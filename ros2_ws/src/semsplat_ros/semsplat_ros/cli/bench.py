@@ -23,9 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    model: Annotated[str, typer.Option(help="A shipped model, or an upstream system.")] = "room",
+    model: Annotated[str, typer.Option(help="A shipped model, or an upstream model.")] = "room",
     weights: Annotated[
-        Weights, typer.Option(help="rule: made from names, for upstream systems without a file.")
+        Weights, typer.Option(help="rule: made from names, for upstream models without a file.")
     ] = Weights.SHIPPED,
     checkpoint: Annotated[str, typer.Option(help="Weights instead of the shipped ones.")] = "",
     runs: Annotated[
@@ -37,13 +37,13 @@ def bench(
     ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[
-        str, typer.Option(help="Of upstream systems: fp32, bf16, fp16, or several by comma.")
+        str, typer.Option(help="Of upstream models: fp32, bf16, fp16, or several by comma.")
     ] = "fp32,bf16",
     image_size: Annotated[
-        int, typer.Option(help="Upstream systems: longer side; 0 = as it was trained.", min=0)
+        int, typer.Option(help="Upstream models: longer side; 0 = as it was trained.", min=0)
     ] = 0,
     compare_precisions: Annotated[
-        bool, typer.Option(help="Upstream systems: how far tokens and heads are from fp32's.")
+        bool, typer.Option(help="Upstream models: how far tokens and heads are from fp32's.")
     ] = False,
     node: Annotated[bool, typer.Option(help="Also run the ROS node (shipped models).")] = True,
     seed: Annotated[int, typer.Option(help="Room that the images show.", min=0)] = 1_000_000,

@@ -10,6 +10,8 @@ import typer
 from semsplat_ros.view_layout import ViewLayout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
 
@@ -26,12 +28,13 @@ def predict(
         list[str] | None, typer.Option(help='What to find, for example "chair"; repeatable.')
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("output"),
-    model: Annotated[str, typer.Option(help="Name in the zoo, or an upstream system.")] = "room",
-    checkpoint: Annotated[str, typer.Option(help="Weights file of an upstream system.")] = "",
+    model: Annotated[str, typer.Option(help="Name in the zoo, or an upstream model.")] = "room",
+    checkpoint: Annotated[str, typer.Option(help="Weights file of an upstream model.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     focal: Annotated[
-        float, typer.Option(help="Focal length in pixels of the images; 0 = estimate.", min=0)
-    ] = 0.0,
+        list[float] | None,
+        typer.Option(help="Focal length in pixels; once for all images of one size, or for each."),
+    ] = None,
     baseline: Annotated[
         float,
         typer.Option(help="Metres between the first two cameras; 0 = unknown.", min=0),
@@ -62,7 +65,7 @@ def predict(
             model, checkpoint=checkpoint, device=device, view_layout=view_layout
         )
         prior = CameraPrior(
-            intrinsics=tuple(_intrinsics(focal, image) for image in pixels) if focal else (),
+            intrinsics=_intrinsics(focal or [], pixels),
             baseline=baseline or None,
             rectified=rectified,
         )
@@ -88,12 +91,33 @@ def predict(
     typer.echo(f"{len(files)} files in {out}/: {', '.join(f.name for f in files)}")
 
 
-def _intrinsics(focal: float, image: "np.ndarray") -> "np.ndarray":
-    """Of a camera that looks through the middle of its image."""
+def _intrinsics(
+    focals: "Sequence[float]", images: "Sequence[np.ndarray]"
+) -> "tuple[np.ndarray, ...]":
+    """Of cameras that look through the middle of their images; none if no focal length is known.
+
+    Raises:
+        SemsplatError: INVALID_ARGUMENT unless there is one focal length for each image, or one
+            for images of one size.
+    """
     import numpy as np
 
-    height, width = image.shape[:2]
-    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], np.float32)
+    from semsplat_ros.errors import ErrorCode, SemsplatError
+
+    sizes = [image.shape[:2] for image in images]
+    one_size = len(set(sizes)) == 1
+    if len(focals) not in (0, len(images)) and not (len(focals) == 1 and one_size):
+        raise SemsplatError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"{len(focals)} focal lengths given for {len(images)} images of the sizes "
+            f"{[f'{w} x {h}' for h, w in sizes]}; give --focal once for each image, or once for "
+            "images of one size",
+        )
+    each = focals if len(focals) == len(images) else list(focals) * len(images)
+    return tuple(
+        np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1]], np.float32)
+        for f, (height, width) in zip(each, sizes if each else [], strict=True)
+    )
 
 
 def _sentence(answer, metric: bool) -> str:

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Train the embedded model and export it.", no_args_is_help=True)
     group.command("room")(room)
     group.command("export")(export)
+    group.command("photographs")(photographs)
     app.add_typer(group, name="train")
 
 
@@ -107,3 +108,20 @@ def _restart_under_torchrun(processes: int) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += [f"--nproc-per-node={processes}", "-m", "semsplat_ros.cli.main", *sys.argv[1:]]
     os.execv(sys.executable, command)
+
+
+def photographs(
+    archive: Annotated[
+        Path, typer.Argument(help="What npm pack @codait/max-image-segmenter@0.3.0 gives.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Folder of an exported room model.")],
+) -> None:
+    """Add the second network, which knows six of the classes from photographs, to a model."""
+    from semsplat_ros.errors import SemsplatError
+    from semsplat_ros.training.deeplab_weights import add_photograph_network
+
+    try:
+        typer.echo(add_photograph_network(archive, folder))
+    except SemsplatError as error:
+        typer.echo(f"semsplat train photographs: {error.message}", err=True)
+        raise typer.Exit(2) from error

@@ -104,8 +104,8 @@ def _draw(room: Room, renderer: RoomRenderer, pair: Pair, width: int) -> RoomPai
         seed=room.seed,
         stereo=pair.stereo,
         images=(
-            renderer.color(left, left_fovy, HEIGHT, width),
-            renderer.color(right, right_fovy, HEIGHT, width),
+            renderer.colour(left, left_fovy, HEIGHT, width),
+            renderer.colour(right, right_fovy, HEIGHT, width),
         ),
         intrinsics=(
             intrinsics_of(left_fovy, HEIGHT, width),

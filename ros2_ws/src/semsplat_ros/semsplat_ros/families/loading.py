@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What loading an upstream system always takes: the right file, its network ready to run, facts
+"""What loading an upstream model always takes: the right file, its network ready to run, facts
 about it.
 """
 

@@ -25,6 +25,11 @@ from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfile, TextEncoder
 from semsplat_ros.families.entry import ModelEntry
 from semsplat_ros.families.fields.coarse_field import CoarseField
+from semsplat_ros.families.photograph_network import (
+    PREFIX,
+    PhotographNetwork,
+    load_photograph_network,
+)
 from semsplat_ros.families.room_merging import MergedViews, PairPrediction, merge_pairs
 from semsplat_ros.families.weights.checkpoints import load_new
 from semsplat_ros.geometry.depth_fusion import fuse_log_depth
@@ -70,6 +75,7 @@ class RoomModel:
         info: facts; its image size is the network image.
         language: the class bank the semantics were trained against.
         dtype: compute type of the network; geometry is float32 always.
+        photographs: second network, which knows some of the classes from photographs.
     """
 
     def __init__(
@@ -78,9 +84,11 @@ class RoomModel:
         info: ModelInfo,
         language: LanguageProfile,
         dtype: torch.dtype = torch.float32,
+        photographs: PhotographNetwork | None = None,
     ) -> None:
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._info, self._language, self._dtype = info, language, dtype
+        self._photographs = photographs
         self._basis, self._into_basis = _text_basis(network.text_projection)
 
     @property
@@ -126,6 +134,7 @@ class RoomModel:
         fine = F.interpolate(
             merged.instances, images.shape[-2:], mode="bilinear", align_corners=False
         )
+        evidence = self._photographs and self._photographs(views, images)
         seconds = time.perf_counter() - started
         return SemanticScene(
             gaussians=gaussians,
@@ -136,6 +145,8 @@ class RoomModel:
                 image_size=tuple(images.shape[-2:]),
                 view=gaussians.view,
                 pixel=gaussians.pixel,
+                evidence=evidence,
+                evidence_classes=self._photographs.classes if self._photographs else (),
             ),
             instance_features=F.normalize(fine, dim=1).permute(0, 2, 3, 1).flatten(0, 2),
             cameras=Cameras(
@@ -387,6 +398,14 @@ def load_room(
     bank = tensors.pop(BANK, None)
     if bank is None or len(bank) != len(config["class_names"]):
         raise SemsplatError(ErrorCode.BAD_FILE, f"{weights} does not hold the classes of '{name}'")
+    second = {k: tensors.pop(k) for k in list(tensors) if k.startswith(PREFIX)}
+    photographs = load_photograph_network(
+        weights,
+        {name.removeprefix(PREFIX): value for name, value in second.items()},
+        config["class_names"],
+        config.get("photograph_classes", {}),
+        device,
+    )
     sizes = {**config["sizes"], "widths": tuple(config["sizes"]["widths"])}
     network = load_new(lambda: CompactNetwork(CompactConfig(**sizes)), tensors).float()
     points = config.get("calibration")
@@ -416,7 +435,7 @@ def load_room(
         stereo_factor=STEREO_FACTOR,
         max_width=max_width,
     )
-    return RoomModel(network.to(device), info, language, dtype)
+    return RoomModel(network.to(device), info, language, dtype, photographs)
 
 
 ENTRY = ModelEntry(

@@ -87,7 +87,6 @@ def load_noposplat(
         SemsplatError: as :func:`semsplat_ros.families.weights.checkpoints.read_checkpoint`;
             BAD_FILE for a file of another model; INVALID_ARGUMENT for a side that is no multiple
             of 32.
-
     """
     size = _square(image_size, "NoPoSplat")
     checkpoint = open_upstream(path, NOPOSPLAT, sha256)
@@ -120,7 +119,6 @@ def load_spatialsplat(
 
     Raises:
         SemsplatError: as :func:`load_noposplat`, for either file.
-
     """
     size = _square(image_size, "SpatialSplat")
     checkpoint = open_upstream(path, SPATIALSPLAT, sha256)

@@ -54,7 +54,6 @@ class NoPoSplatModel:
     Args:
         network: in evaluation mode, on the device to run on.
         info: facts about it.
-
     """
 
     language: LanguageProfile | None = None
@@ -90,7 +89,6 @@ class NoPoSplatModel:
         Raises:
             SemsplatError: INVALID_ARGUMENT if there is one view only or the images have another
                 size.
-
         """
         self._check(views)
         start = time.perf_counter()
@@ -171,7 +169,6 @@ class SpatialSplatModel(NoPoSplatModel):
         Raises:
             SemsplatError: INVALID_ARGUMENT if there is one view only or the images have another
                 size.
-
         """
         self._check(views)
         start = time.perf_counter()

@@ -17,8 +17,6 @@ from numpy import ndarray
 REPROJECTION_ERROR = 5.0
 """Pixels."""
 PAIR_ITERATIONS = 100
-SEARCH_ITERATIONS = 10
-SEARCH_FOCALS = 21
 MIN_POINTS = 4
 
 
@@ -60,8 +58,7 @@ def estimate_pose(
         points: one point per pixel, in the world's frame, any unit.
         confident: which pixels to use.
         intrinsics: pixels, integer pixel convention.
-        iterations: RANSAC iterations (the DUSt3R paper's systems: 100 for a pair, 10 in the
-            search).
+        iterations: RANSAC iterations (the DUSt3R paper's systems take 100 for a pair).
 
     Returns:
         The pose; on failure the identity with the reason in `failure`.
@@ -92,30 +89,3 @@ def estimate_pose(
     camera_from_world[:3, :3] = cv2.Rodrigues(rotation)[0]
     camera_from_world[:3, 3] = translation[:, 0]
     return PoseEstimate(np.linalg.inv(camera_from_world), len(inliers), focal)
-
-
-def search_pose(
-    points: Float[ndarray, "h w 3"],
-    confident: Bool[ndarray, "h w"],
-    focal: float | None = None,
-    iterations: int = SEARCH_ITERATIONS,
-) -> PoseEstimate:
-    """The pose, and the focal length if it is not given, by trying focal lengths.
-
-    21 focal lengths are tried, geometrically spaced from half to three times the longer side; the
-    one with the most inliers wins, the smaller one on a tie.
-
-    Args:
-        points: one point per pixel, in the world's frame.
-        confident: which pixels to use.
-        focal: pixels, or None: search.
-        iterations: RANSAC iterations for each focal length.
-    """
-    height, width = points.shape[:2]
-    side = max(height, width)
-    focals = [focal] if focal else np.geomspace(side / 2, side * 3, SEARCH_FOCALS).tolist()
-    estimates = [
-        estimate_pose(points, confident, pinhole(candidate, height, width), iterations)
-        for candidate in focals
-    ]
-    return max(estimates, key=lambda estimate: estimate.inliers)

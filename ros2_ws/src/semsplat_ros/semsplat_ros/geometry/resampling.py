@@ -31,7 +31,6 @@ def resample(
         height: of the result.
         width: of the result.
         how: the method.
-
     """
     if how is Resampling.AREA:
         return _area(original_image, crop, height, width)

@@ -15,7 +15,7 @@ from torch import Tensor
 SH_C0 = 0.28209479177387814
 """The constant basis function, 1 / (2 sqrt(pi))."""
 MAX_DEGREE = 3
-"""The rasteriser that the published systems were trained with evaluates no higher ones."""
+"""The rasteriser that the upstream models were trained with evaluates no higher ones."""
 
 
 def dc_from_colour(colours: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
@@ -67,7 +67,7 @@ def sh_basis(directions: Float[Tensor, "*b 3"], degree: int) -> Float[Tensor, "*
     return torch.stack(functions[: (degree + 1) ** 2], dim=-1)
 
 
-def sh_colors(
+def sh_colours(
     sh: Float[Tensor, "n k 3"], directions: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
     """What 3DGS shows of Gaussians: at least 0, not limited above; differentiable.

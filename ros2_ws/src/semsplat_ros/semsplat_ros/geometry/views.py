@@ -13,6 +13,7 @@ from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.geometry.plausibility import baseline_fault, intrinsics_fault
 from semsplat_ros.geometry.resampling import resample
 from semsplat_ros.scene import CameraPrior, Crop, ModelInfo, Resampling, Views
 
@@ -48,7 +49,6 @@ def same_shape(height: int, width: int, image_size: tuple[int, int]) -> tuple[in
         height: of the image.
         width: of the image.
         image_size: height and width of the network image of a 4:3 image, landscape.
-
     """
     factor = max(image_size) / max(height, width)
     scaled = round(height * factor), round(width * factor)
@@ -69,7 +69,6 @@ def widened(
         width: of the image.
         image_size: height and width of the network image; its height stays.
         max_width: pixels that its width grows to at most.
-
     """
     network_height, least = image_size
     fitting = network_height * width // height // PATCH * PATCH
@@ -191,6 +190,12 @@ def _complete(
 ) -> tuple[Float[Tensor, "3 3"], ...]:
     """Intrinsics for every image, or none if they cannot be had for all."""
     matrices = [None if k is None else _matrix(k) for k in intrinsics]
+    for k, image in zip(matrices, images, strict=False):
+        fault = "" if k is None else intrinsics_fault(k.numpy(), *_size(image))
+        if fault:
+            raise SemsplatError(
+                ErrorCode.INVALID_ARGUMENT, f"intrinsics: {fault}; give None if they are unknown"
+            )
     by_size: dict[tuple[int, ...], Tensor] = {}
     for k, image in zip(matrices, images, strict=False):
         if k is not None:
@@ -218,12 +223,8 @@ def _check_image(image: np.ndarray) -> None:
 
 
 def _check_baseline(prior: CameraPrior, images: tuple[np.ndarray, ...]) -> None:
-    if not (np.isfinite(prior.baseline) and prior.baseline > 0.0):
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"baseline {prior.baseline} given; it is the distance of the first two cameras in "
-            "metres and positive, or None if unknown",
-        )
+    if fault := baseline_fault(float(prior.baseline)):
+        raise SemsplatError(ErrorCode.INVALID_ARGUMENT, fault)
     sizes = {image.shape[:2] for image in images[:2]}
     if prior.rectified and len(sizes) > 1:
         raise SemsplatError(
@@ -242,14 +243,4 @@ def _matrix(k: Tensor | np.ndarray) -> Float[Tensor, "3 3"]:
             f"intrinsics of shape {tuple(matrix.shape)} given; give the 3 x 3 camera matrix, of a "
             "projection its first three columns",
         )
-    _check_intrinsics(matrix)
     return matrix
-
-
-def _check_intrinsics(k: Float[Tensor, "3 3"]) -> None:
-    if not (bool(torch.isfinite(k).all()) and float(k[0, 0]) > 0.0 and float(k[1, 1]) > 0.0):
-        raise SemsplatError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"intrinsics {k.tolist()} given; focal lengths are positive pixels, give None if "
-            f"unknown",
-        )

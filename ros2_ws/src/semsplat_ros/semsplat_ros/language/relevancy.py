@@ -11,8 +11,9 @@ from torch import Tensor
 
 from semsplat_ros.families.base import Calibration, LanguageKind, LanguageProfile, TextEncoder
 from semsplat_ros.language.encoders import CachedTextEncoder
+from semsplat_ros.language.evidence import with_evidence
 from semsplat_ros.language.routing import ClassRouter
-from semsplat_ros.scene import SemanticField, Vocabulary, field_branches
+from semsplat_ros.scene import SemanticField, Vocabulary, class_evidence, field_branches
 
 CANONICAL_PHRASES = ("object", "things", "stuff", "texture")
 """What a text must beat (LERF paper)."""
@@ -105,6 +106,9 @@ class Relevancy:
                     return probabilities
         cosines = _similarity(field, self.profile.class_embeddings)
         probabilities = torch.softmax(self.profile.temperature * cosines, 1)
+        evidence = class_evidence(field)
+        if evidence is not None:
+            probabilities = with_evidence(probabilities, evidence)
         with self._lock:
             alive = [entry for entry in self._known if entry[0]() is not None]
             self._known = [*alive, (weakref.ref(field), probabilities)][-KEPT_FIELDS:]

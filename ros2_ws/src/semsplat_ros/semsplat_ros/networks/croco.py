@@ -328,7 +328,6 @@ class TwoViewTransformer(nn.Module):
             images: -1..1, v >= 2, h and w multiples of the patch size; portrait or landscape.
             intrinsics: normalised by image width (row 0) and height (row 1); read only with an
                 intrinsics token.
-
         """
         b, v = images.shape[:2]
         c = self.config

@@ -182,7 +182,6 @@ class DptTrunk(nn.Module):
         Args:
             features: the transformer's whole feature list of one side; the hooks pick from it.
             grid: rows and columns of patches.
-
         """
         dtype = self.act_postprocess[2][0].weight.dtype
         maps = [token_map(features[hook].to(dtype), grid) for hook in self.config.hooks]

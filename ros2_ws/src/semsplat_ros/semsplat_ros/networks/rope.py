@@ -51,7 +51,6 @@ def rope_table(positions: Int[Tensor, "n 2"], head_width: int, base: float = 100
         positions: (row, column) of every token.
         head_width: channels of one attention head; a multiple of 4.
         base: the slowest wave has a period of about 2 pi base.
-
     """
     quarter = head_width // 4
     exponents = torch.arange(quarter, device=positions.device, dtype=torch.float32) / quarter

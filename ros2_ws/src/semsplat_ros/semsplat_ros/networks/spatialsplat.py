@@ -130,7 +130,6 @@ class NoPoSplatNetwork(nn.Module):
         Args:
             images: RGB, -1..1, sides multiples of 16.
             intrinsics: row 0 divided by the image width, row 1 by its height.
-
         """
         features = self.backbone(images, intrinsics)
         fine, _ = self._gaussians(features, images)
@@ -167,7 +166,6 @@ class SpatialSplatNetwork(NoPoSplatNetwork):
             intrinsics: row 0 divided by the image width, row 1 by its height.
             language: 2D language features of the views at any size, or None: geometry, colour and
                 instances do not depend on them, only the coarse semantics do.
-
         """
         features = self.backbone(images, intrinsics)
         points = self.point_maps(features)

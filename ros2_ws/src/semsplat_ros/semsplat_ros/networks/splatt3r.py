@@ -54,7 +54,7 @@ class Splatt3rHead(Mast3rHead):
 class Splatt3rNetwork(Mast3rNetwork):
     """Splatt3R (Splatt3R paper, section 3)."""
 
-    # The published model leaves the descriptor confidence in the mode of the point confidence.
+    # The upstream model leaves the descriptor confidence in the mode of the point confidence.
     min_descriptor_confidence = 1.0
     downstream_head1: Splatt3rHead
     downstream_head2: Splatt3rHead

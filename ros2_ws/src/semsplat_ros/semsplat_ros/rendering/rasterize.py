@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semsplat_ros.geometry.spherical_harmonics import sh_colors
+from semsplat_ros.geometry.spherical_harmonics import sh_colours
 from semsplat_ros.rendering.projection import BLUR, project_gaussians
 from semsplat_ros.rendering.torch_rasterizer import composite
 from semsplat_ros.scene import Gaussians
@@ -21,7 +21,7 @@ NEAR = 0.01
 class Rendering:
     """What a camera sees of Gaussians."""
 
-    color: Float[Tensor, "h w 3"]
+    colour: Float[Tensor, "h w 3"]
     """Over black."""
     features: Float[Tensor, "h w c"] | None
     """Blended like colour; not divided by alpha. None if none were given."""
@@ -53,14 +53,14 @@ def rasterize(
         near: nearer Gaussians are left out, same unit as the means.
     """
     camera = -view_from_world[:3, :3].T @ view_from_world[:3, 3]
-    color = sh_colors(gaussians.sh, gaussians.means - camera)
-    values = color if features is None else torch.cat([color, features], 1)
+    colour = sh_colours(gaussians.sh, gaussians.means - camera)
+    values = colour if features is None else torch.cat([colour, features], 1)
     draw = _with_gsplat if _has_gsplat(gaussians.means.device) else _with_torch
     blended, depth, alpha = draw(
         gaussians, values, view_from_world, intrinsics, height, width, near
     )
     return Rendering(
-        color=blended[..., :3],
+        colour=blended[..., :3],
         features=None if features is None else blended[..., 3:],
         depth=depth,
         alpha=alpha,

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.rooms.builder import CLASSES, Primitive, yaw_matrix
+from semsplat_ros.rooms.builder import Primitive, yaw_matrix
 from semsplat_ros.rooms.furnishing import Furnisher
 
 EVALUATION_SEEDS = 1_000_000
@@ -115,11 +115,3 @@ class Room:
         centres = np.stack([axes @ part.position for part in parts])
         extents = np.stack([part.extent(axes) for part in parts])
         return (centres - extents).min(0), (centres + extents).max(0)
-
-    def instances_of(self, name: str) -> list[int]:
-        """Indices of the instances of a class (an entry of :data:`CLASSES`)."""
-        return [
-            i
-            for i, instance in enumerate(self.instances)
-            if instance.class_id == CLASSES.index(name)
-        ]

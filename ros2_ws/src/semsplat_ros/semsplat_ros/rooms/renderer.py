@@ -118,7 +118,7 @@ class RoomRenderer:
             self._gl.free()
             self._context = None
 
-    def color(
+    def colour(
         self, world_from_camera: Float[np.ndarray, "4 4"], fovy: float, height: int, width: int
     ) -> UInt8[np.ndarray, "h w 3"]:
         """RGB image at a pose; `fovy` is the vertical field of view in degrees."""

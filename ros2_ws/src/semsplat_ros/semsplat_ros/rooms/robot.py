@@ -70,14 +70,14 @@ class StereoRig:
     ) -> UInt8[np.ndarray, "h w 3"]:
         """The RGB image of the third camera."""
         pose = self.above_pose(world_from_left)
-        return renderer.color(pose, self.fovy, self.height, self.width)
+        return renderer.colour(pose, self.fovy, self.height, self.width)
 
     def images(
         self, renderer: RoomRenderer, world_from_left: Float64[np.ndarray, "4 4"]
     ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w 3"]]:
         """The left and the right RGB image."""
         left, right = (
-            renderer.color(pose, self.fovy, self.height, self.width)
+            renderer.colour(pose, self.fovy, self.height, self.width)
             for pose in (world_from_left, self.right_pose(world_from_left))
         )
         return left, right

@@ -248,7 +248,7 @@ def _pair_sample(
     large: list[UInt8[np.ndarray, "hh ww 3"]] = []
     small = []
     for pose, fovy in zip(pair.world_from_camera, pair.fovy, strict=True):
-        large.append(renderer.color(pose, fovy, 2 * HEIGHT, 2 * WIDTH))
+        large.append(renderer.colour(pose, fovy, 2 * HEIGHT, 2 * WIDTH))
         small.append(cv2.resize(large[-1], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
         if not 0.18 < small[-1].mean() / 255 < 0.85 or small[-1].std() / 255 < 0.06:
             return None

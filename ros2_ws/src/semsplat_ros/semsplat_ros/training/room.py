@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.families.photograph_network import PREFIX
 from semsplat_ros.families.registry import shipped_config
 from semsplat_ros.families.room import BANK
 from semsplat_ros.language.minilm import MiniLM
@@ -34,7 +35,11 @@ def room_loss(data: Path) -> CompactLoss:
 
 def initial_weights(path: Path) -> dict[str, Tensor]:
     """The network's tensors of an exported model as float32, for a run to start from."""
-    return {name: value.float() for name, value in load_file(path).items() if name != BANK}
+    return {
+        name: value.float()
+        for name, value in load_file(path).items()
+        if name != BANK and not name.startswith(PREFIX)
+    }
 
 
 def export_room(run: Path, out: Path) -> list[str]:

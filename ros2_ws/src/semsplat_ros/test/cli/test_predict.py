@@ -74,3 +74,30 @@ def test_one_image_and_a_layout_that_a_model_does_not_have_are_refused(tmp_path,
     assert alone.exit_code == 2 and "at least two images" in alone.stderr
     layout = run(image, image, *out, "--view-layout", "joined")
     assert layout.exit_code == 2 and "spatialsplat and noposplat" in layout.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--focal", 35), "not in millimetres"),
+        (("--focal", 1e6), "degrees"),
+        (("--focal", 50, "--focal", 50, "--focal", 50), "3 focal lengths given for 2 images"),
+        (("--baseline", 120), "millimetres (0.12 m)"),
+        (("--baseline", 1e-9), "5 mm"),
+    ],
+)
+def test_numbers_in_another_unit_are_refused_with_a_sentence(tmp_path, options, says):
+    path = tmp_path / "image.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (480, 640), np.uint8))
+    result = run(path, path, "--out", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert says in result.stderr and len(result.stderr.strip().splitlines()) == 1
+
+
+def test_one_focal_length_for_two_sizes_is_refused_and_one_for_each_works(tmp_path, image):
+    other = tmp_path / "other.png"
+    cv2.imwrite(str(other), np.random.default_rng(1).integers(0, 255, (50, 30), np.uint8))
+    one = run(image, other, "--out", tmp_path / "out", "--focal", 60)
+    assert one.exit_code == 2 and "60 x 40" in one.stderr
+    both = run(image, other, "--out", tmp_path / "out", "--focal", 60, "--focal", 40)
+    assert both.exit_code == 0, both.output

@@ -15,10 +15,11 @@ from semsplat_ros.cli.main import build_app
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.evaluation.verification import registry
 from semsplat_ros.evaluation.verification.dust3r import image_sizes
+from semsplat_ros.evaluation.verification.entries import SYSTEMS, Entry
 from semsplat_ros.evaluation.verification.golden import GoldenFile, Recorder, load_golden
 from semsplat_ros.evaluation.verification.inputs import smooth_image_pair, splat_inputs
 from semsplat_ros.evaluation.verification.loading import load_by_rule
-from semsplat_ros.evaluation.verification.registry import SYSTEMS, Entry, verify
+from semsplat_ros.evaluation.verification.registry import verify
 from semsplat_ros.families.weights.named_weights import DUST3R_RULE
 
 TENSOR = np.arange(24, dtype=np.float32).reshape(2, 3, 4)

@@ -123,8 +123,8 @@ def test_without_intrinsics_they_are_estimated_and_it_says_so() -> None:
 def test_every_pixel_is_one_gaussian_and_colours_are_kept() -> None:
     scene = model().predict(views(intrinsics=INTRINSICS))
     assert len(scene.gaussians) == 2 * SIZE[0] * SIZE[1]
-    color = 0.28209479177387814 * scene.gaussians.sh[:, 0] + 0.5
-    image = scene.pixel_map(color, 1).permute(2, 0, 1)
+    colour = 0.28209479177387814 * scene.gaussians.sh[:, 0] + 0.5
+    image = scene.pixel_map(colour, 1).permute(2, 0, 1)
     torch.testing.assert_close(image, scene.images[1], atol=1e-5, rtol=0)
     similarity = scene.semantics.similarity(functional.normalize(torch.randn(4, 20), dim=1))
     assert similarity.shape == (len(scene.gaussians), 4)

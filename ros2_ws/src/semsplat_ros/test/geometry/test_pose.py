@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from semsplat_ros.geometry.pose import estimate_pose, pinhole, search_pose
+from semsplat_ros.geometry.pose import estimate_pose, pinhole
 
 HEIGHT, WIDTH, FOCAL = 30, 40, 45.0
 
@@ -71,22 +71,3 @@ def test_non_finite_points_take_no_part():
     points[::3] = np.nan
     found = estimate_pose(points, np.ones((HEIGHT, WIDTH), bool), pinhole(FOCAL, HEIGHT, WIDTH))
     np.testing.assert_allclose(found.world_from_camera, pose, atol=2e-3)
-
-
-def test_search_brings_focal_and_pose():
-    points, pose = scene()
-    points *= 1.0
-    confident = np.ones((HEIGHT, WIDTH), bool)
-    given = search_pose(points, confident, focal=FOCAL)
-    assert given.focal == FOCAL
-    np.testing.assert_allclose(given.world_from_camera, pose, atol=2e-3)
-    found = search_pose(points, confident)
-    tried = np.geomspace(20, 120, 21)
-    assert np.isclose(tried, found.focal).any()
-    assert abs(found.focal - FOCAL) < 15
-    assert found.inliers == HEIGHT * WIDTH
-
-
-def test_search_without_points_is_said():
-    points, _ = scene()
-    assert not search_pose(points, np.zeros((HEIGHT, WIDTH), bool)).found

@@ -11,7 +11,7 @@ from semsplat_ros.geometry.spherical_harmonics import (
     colour_from_dc,
     dc_from_colour,
     sh_basis,
-    sh_colors,
+    sh_colours,
 )
 
 
@@ -47,12 +47,12 @@ def test_colours():
     colour = torch.rand(5, 3, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(colour_from_dc(dc_from_colour(colour)), colour)
     view = 3 * directions(5).float()
-    torch.testing.assert_close(sh_colors(dc_from_colour(colour)[:, None], view), colour)
+    torch.testing.assert_close(sh_colours(dc_from_colour(colour)[:, None], view), colour)
     many = torch.cat((dc_from_colour(colour)[:, None], torch.zeros(5, 24, 3)), dim=1)
     many[:, 20] = 100.0  # of degree 4: not read
-    torch.testing.assert_close(sh_colors(many, view), colour)
+    torch.testing.assert_close(sh_colours(many, view), colour)
     many[:, 1] = 10.0
-    assert sh_colors(many, view).min() == 0
+    assert sh_colours(many, view).min() == 0
 
 
 def test_another_degree_is_refused():

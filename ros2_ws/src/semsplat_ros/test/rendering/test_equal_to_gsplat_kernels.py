@@ -21,7 +21,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from semsplat_ros.geometry.spherical_harmonics import SH_C0, sh_colors
+from semsplat_ros.geometry.spherical_harmonics import SH_C0, sh_colours
 from semsplat_ros.rendering.projection import BLUR, project_gaussians
 from semsplat_ros.rendering.rasterize import rasterize
 from semsplat_ros.scene import Gaussians
@@ -119,8 +119,8 @@ def theirs(
         kernels.project, n, *shape, opacities, pose, k, *SIZE, BLUR, case.near,
         radii, centers, depths, conics,
     )  # fmt: skip
-    color = sh_colors(gaussians.sh, means).detach()
-    values = torch.cat([color, features.detach(), depths[:, None]], 1)
+    colour = sh_colours(gaussians.sh, means).detach()
+    values = torch.cat([colour, features.detach(), depths[:, None]], 1)
     starts, ids = lists(radii, centers, depths)
     flat = (n, len(ids), centers, conics, values, opacities, *SIZE, starts, ids)
     blended, alpha = zeros(HEIGHT, WIDTH, values.shape[1]), zeros(HEIGHT, WIDTH)
@@ -136,7 +136,7 @@ def theirs(
         kernels.project_backward, n, *shape, pose, k, *SIZE, BLUR, radii, conics,
         v_centers, v_depths, v_conics, v_means, v_quats, v_scales,
     )  # fmt: skip
-    v_sh = (v_values[:, None, :3] * SH_C0).where(color[:, None] > 0, 0.0)
+    v_sh = (v_values[:, None, :3] * SH_C0).where(colour[:, None] > 0, 0.0)
     gradients = [v_means, v_scales, v_quats, v_opacities, v_sh, v_values[:, 3:-1]]
     image = torch.cat([blended, alpha[..., None]], -1)
     return (radii > 0).all(1), image, dict(zip([*NAMES, "features"], gradients, strict=True))
@@ -151,7 +151,7 @@ def test_images_and_gradients(kernels: ctypes.CDLL, name: str, camera: int) -> N
     pose, k = (x[camera] for x in lenses(case, torch.float32))
     drawn = rasterize(gaussians, pose, k, HEIGHT, WIDTH, features, case.near)
     single = [drawn.depth[..., None], drawn.alpha[..., None]]
-    image = torch.cat([drawn.color, drawn.features, *single], -1)
+    image = torch.cat([drawn.colour, drawn.features, *single], -1)
     v_image = torch.randn(image.shape, generator=torch.Generator().manual_seed(camera))
     seen, want, wanted = theirs(kernels, case, gaussians, features, camera, v_image)
     assert seen.sum() > 10

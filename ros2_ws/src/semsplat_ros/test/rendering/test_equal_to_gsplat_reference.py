@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from semsplat_ros.geometry.spherical_harmonics import sh_colors
+from semsplat_ros.geometry.spherical_harmonics import sh_colours
 from semsplat_ros.rendering.projection import FIELD_MARGIN, project_gaussians
 from semsplat_ros.rendering.rasterize import rasterize
 from semsplat_ros.scene import Gaussians
@@ -123,13 +123,18 @@ def reference(
     poses, _ = lenses(case)
     seen_from = directions(gaussians, poses)
     sh = gaussians.sh.expand(len(CAMERAS), *gaussians.sh.shape)
-    color = (gsplat._spherical_harmonics(case.degree, seen_from, sh) + 0.5).clamp_min(0)
-    values = torch.cat([color, features.expand(len(CAMERAS), -1, -1), depths[..., None]], -1)
+    colour = (gsplat._spherical_harmonics(case.degree, seen_from, sh) + 0.5).clamp_min(0)
+    values = torch.cat([colour, features.expand(len(CAMERAS), -1, -1), depths[..., None]], -1)
     *pairs, full = drawn(gsplat, radii, centers, depths, conics, gaussians.opacities)
     opacities = gaussians.opacities.expand(len(CAMERAS), -1)
     blended, alpha = gsplat.accumulate(centers, conics, opacities, values, *pairs, WIDTH, HEIGHT)
-    color, features, depth = blended.split([3, CHANNELS, 1], -1)
-    images = {"color": color, "features": features, "depth": depth[..., 0], "alpha": alpha[..., 0]}
+    colour, features, depth = blended.split([3, CHANNELS, 1], -1)
+    images = {
+        "colour": colour,
+        "features": features,
+        "depth": depth[..., 0],
+        "alpha": alpha[..., 0],
+    }
     return images, full
 
 
@@ -197,7 +202,7 @@ def test_colours(gsplat: ModuleType, degree: int) -> None:
     for seen_from in directions(gaussians, lenses(case)[0]):
         # gsplat would read degree 4 too; 3DGS's rasteriser, and ours, do not.
         want = gsplat._spherical_harmonics(min(degree, 3), seen_from, gaussians.sh) + 0.5
-        got = sh_colors(gaussians.sh, seen_from)
+        got = sh_colours(gaussians.sh, seen_from)
         torch.testing.assert_close(got, want.clamp_min(0), atol=1e-9, rtol=0)
 
 

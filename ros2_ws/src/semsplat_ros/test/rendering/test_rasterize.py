@@ -96,7 +96,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = rasterize(gaussians, pose, INTRINSICS, HEIGHT, WIDTH)
     monkeypatch.setattr(torch_rasterizer, "CHUNK_VALUES", 2500)
     parts = rasterize(gaussians, pose, INTRINSICS, HEIGHT, WIDTH)
-    torch.testing.assert_close(parts.color, whole.color, atol=1e-5, rtol=0)
+    torch.testing.assert_close(parts.colour, whole.colour, atol=1e-5, rtol=0)
     torch.testing.assert_close(parts.alpha, whole.alpha, atol=1e-5, rtol=0)
 
 
@@ -114,7 +114,7 @@ def test_gradients_against_differences() -> None:
             gaussians.pixel,
         )  # fmt: skip
         out = rasterize(moved, pose, intrinsics, 6, 8)
-        return out.color, out.depth, out.alpha
+        return out.colour, out.depth, out.alpha
 
     assert torch.autograd.gradcheck(image, tuple(tensors.values()), eps=1e-6, atol=2e-4)
 
@@ -138,7 +138,7 @@ def layers(*opacities: float) -> Gaussians:
 def test_an_opaque_wall_hides_what_is_behind() -> None:
     seen = rasterize(layers(1.0, 1.0), torch.eye(4), INTRINSICS, HEIGHT, WIDTH)
     expected = 0.999 * (0.5 * 0.28209479177387814 + 0.5)
-    assert seen.color[9, 12, 0].item() == pytest.approx(expected, abs=2e-5)
+    assert seen.colour[9, 12, 0].item() == pytest.approx(expected, abs=2e-5)
     assert seen.depth[9, 12].item() == pytest.approx(0.999, abs=2e-5)
 
 
@@ -164,10 +164,10 @@ def test_equal_to_gsplat(channels: int) -> None:
         there.means.requires_grad_()
         extra = None if features is None else features.to(device)
         drawn = rasterize(there, pose.to(device), INTRINSICS.to(device), HEIGHT, WIDTH, extra)
-        (drawn.color.square().sum() + drawn.depth.sum()).backward()
+        (drawn.colour.square().sum() + drawn.depth.sum()).backward()
         results.append((drawn, there.means.grad.cpu()))
     (ours, our_gradient), (theirs, their_gradient) = results
-    for field in ("color", "features", "depth", "alpha"):
+    for field in ("colour", "features", "depth", "alpha"):
         mine, other = getattr(ours, field), getattr(theirs, field)
         if mine is not None:
             # Rounding tips a fragment over a threshold now and then.

@@ -83,7 +83,7 @@ def _warp_error(scenery: Scenery, pair: Pair, shift: tuple[float, float]) -> flo
     """Mean colour difference of the first view and the second one warped into it by true depth."""
     height, width = 256, 320
     first, second = (
-        scenery.renderer.color(pose, fovy, height, width).astype(np.float32)
+        scenery.renderer.colour(pose, fovy, height, width).astype(np.float32)
         for pose, fovy in zip(pair.world_from_camera, pair.fovy, strict=True)
     )
     frames = [

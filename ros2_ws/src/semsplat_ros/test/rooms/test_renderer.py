@@ -21,7 +21,7 @@ from semsplat_ros.rooms.renderer import RoomRenderer
 pose = look_along(np.array([-1.2, -1.2, 1.4]), np.array([1.0, 0.9, -0.2]))
 with RoomRenderer(Room(11), 96, 128) as renderer:
     frame = renderer.geometry(pose, 55.0, 96, 128)
-    pixels = renderer.color(pose, 55.0, 96, 128)
+    pixels = renderer.colour(pose, 55.0, 96, 128)
 data = pixels.tobytes() + frame.depth.tobytes() + frame.instance.tobytes()
 print(hashlib.sha256(data).hexdigest(), len(np.unique(frame.instance)))
 """
@@ -76,7 +76,7 @@ def test_shadows_darken():
     images = []
     for shadow_size in (0, 512):
         with RoomRenderer(room, 96, 128, shadow_size) as renderer:
-            images.append(renderer.color(pose, 60.0, 96, 128).astype(int))
+            images.append(renderer.colour(pose, 60.0, 96, 128).astype(int))
             frame = renderer.geometry(pose, 60.0, 96, 128)
     floor = room.class_ids[frame.instance] == CLASS_ID["floor"]
     assert (images[0] > images[1] + 10).any(-1)[floor].mean() > 0.05
@@ -85,17 +85,17 @@ def test_shadows_darken():
 
 def test_larger_image_than_announced_is_refused(scenery: Scenery):
     with pytest.raises(SemsplatError) as refusal:
-        scenery.renderer.color(np.eye(4), 60.0, 257, 320)
+        scenery.renderer.colour(np.eye(4), 60.0, 257, 320)
     assert refusal.value.code is ErrorCode.INVALID_ARGUMENT
     assert "320x257" in refusal.value.message
 
 
 def test_two_renderers_do_not_disturb_each_other(scenery: Scenery):
     pair = scenery.stereo[0]
-    before = scenery.renderer.color(pair.world_from_camera[0], pair.fovy[0], 128, 160)
+    before = scenery.renderer.colour(pair.world_from_camera[0], pair.fovy[0], 128, 160)
     with RoomRenderer(Room(4), 64, 64) as other:
-        other.color(np.eye(4), 60.0, 64, 64)
-        between = scenery.renderer.color(pair.world_from_camera[0], pair.fovy[0], 128, 160)
-    after = scenery.renderer.color(pair.world_from_camera[0], pair.fovy[0], 128, 160)
+        other.colour(np.eye(4), 60.0, 64, 64)
+        between = scenery.renderer.colour(pair.world_from_camera[0], pair.fovy[0], 128, 160)
+    after = scenery.renderer.colour(pair.world_from_camera[0], pair.fovy[0], 128, 160)
     assert (before == between).all()
     assert (before == after).all()

@@ -168,6 +168,7 @@ class FakeModel:
             kind=LanguageKind.CLOSED_SET,
             class_names=names,
             class_embeddings=ToyTextEncoder().encode(list(names)),
+            synonyms={"table": ("desk",)},
         )
 
     @property

@@ -22,7 +22,9 @@ from semsplat_interfaces.msg import NodeStatus
 from semsplat_interfaces.srv import Query
 from semsplat_ros.nodes.common.conversions import to_header, to_image
 from semsplat_ros.nodes.outputs.publishers import topics_of
+from semsplat_ros.nodes.perception.facts import collect_facts
 from semsplat_ros.nodes.perception.node import PerceptionNode
+from semsplat_ros.nodes.status.status_messages import Facts
 from test.support.fake_model import FakeModel, block_image
 
 TIMEOUT_S = 5.0
@@ -203,11 +205,15 @@ class Rig:
 
         return wait_until(find, timeout)
 
+    def facts(self) -> Facts:
+        """What the node knows of itself."""
+        return collect_facts(self.node, ())
+
     def good_pair_works(self) -> None:
         """What every fault must end with: the next good pair is processed, and can be queried."""
         header = self.send()
         instances = self.of_stamp("instances", header)
-        assert instances is not None, self.node.board.facts()
+        assert instances is not None, self.facts()
         assert sorted(i.label for i in instances.instances) == ["chair", "table"]
         assert self.query("chair").error.code == 0
 

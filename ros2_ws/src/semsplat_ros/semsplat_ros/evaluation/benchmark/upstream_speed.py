@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""How fast the upstream systems are at official size, and how much memory they take, with weights
+"""How fast the upstream models are at official size, and how much memory they take, with weights
 made from names.
 """
 

@@ -64,7 +64,6 @@ class GoldenFile:
 
         Raises:
             SemsplatError: BAD_FILE if there is none of that name.
-
         """
         if name in self.tensors:
             return self.tensors[name].shape
@@ -75,7 +74,6 @@ class GoldenFile:
 
         Raises:
             SemsplatError: BAD_FILE if there is none of that name.
-
         """
         if name not in self.arrays:
             raise SemsplatError(
@@ -90,7 +88,6 @@ def load_golden(path: Path) -> GoldenFile:
 
     Raises:
         SemsplatError: BAD_FILE if it cannot be read or an entry is incomplete.
-
     """
     entries = _entries(path)
     names = [name[: -len("/shape")] for name in entries if name.endswith("/shape")]
@@ -196,7 +193,6 @@ class Recorder:
             limit: on max |ours - golden| / std.
             left_out: True at elements that are a known exception, same shape; say why in `note`.
             note: appears in the output.
-
         """
         recorded = self.golden.tensors.get(name)
         if recorded is None:

@@ -31,7 +31,6 @@ def splat_inputs(seed: int, views: int = 2, size: int = 256) -> SplatInputs:
         seed: the weights seed; the inputs have a generator of their own.
         views: number of views.
         size: side of the square images, a multiple of 64.
-
     """
     generator = np.random.default_rng(_INPUT_SEED + seed)
     image = np.zeros((1, views, 3, size, size), np.float32)

@@ -43,7 +43,6 @@ def load_by_rule(
     Raises:
         SemsplatError: BAD_FILE if the module's names or shapes are not those of the official list;
             IO_ERROR if there is no room for the temporary file.
-
     """
     with torch.device("meta"):
         module = build()

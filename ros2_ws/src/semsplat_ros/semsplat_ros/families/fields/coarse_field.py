@@ -16,6 +16,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from semsplat_ros.scene import ClassEvidence
+
 SHARPNESS = 15.0
 """Weight of a neighbour: exp(SHARPNESS * (cosine of the instance vectors - 1))."""
 
@@ -39,6 +41,10 @@ class CoarseField:
     image_size: tuple[int, int]
     view: Int[Tensor, " n"]
     pixel: Int[Tensor, " n"]
+    evidence: Float[Tensor, "v k1 he we"] | None = None
+    """What a second network says: probability of each of `evidence_classes`, then of any object
+    at all."""
+    evidence_classes: tuple[int, ...] = ()
 
     @property
     def dimension(self) -> int:
@@ -54,6 +60,13 @@ class CoarseField:
     def features(self) -> Float[Tensor, "n d"]:
         """Unit feature of every fine Gaussian."""
         return F.normalize(self._fine(self.semantics), dim=1) @ self.basis.T
+
+    def class_evidence(self) -> ClassEvidence | None:
+        """What the second network says of every fine Gaussian; None without one."""
+        if self.evidence is None:
+            return None
+        fine = self._fine(self.evidence).float().cpu()
+        return ClassEvidence(self.evidence_classes, fine[:, :-1], fine[:, -1])
 
     def _fine(self, coarse: Float[Tensor, "v c hc wc"]) -> Float[Tensor, "n c"]:
         height, width = self.image_size

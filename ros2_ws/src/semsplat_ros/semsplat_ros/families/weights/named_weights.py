@@ -107,7 +107,6 @@ def rule_state(
         New tensors under the same names (without the prefix), in the dtypes of `tensors`.
         Statistics of batch norm and scalars get their values at construction. Two names of one
         tensor share memory.
-
     """
     keys = {name: rule.seed_name(prefix + name) for name in tensors}
     drawn = {keys[n]: t for n, t in tensors.items() if _is_drawn(n, t)}

@@ -135,7 +135,6 @@ class ClipImageTower(nn.Module):
             images: RGB in 0..1, sides multiples of the patch size. They are *not* standardised by
                 CLIP's mean and
                 deviation: the SpatialSplat paper's checkpoints were trained without that.
-
         """
         patches = self.conv1(images.to(self.conv1.weight.dtype))
         rows, columns = patches.shape[-2:]
@@ -195,7 +194,6 @@ class Clip(nn.Module):
         Args:
             tokens: byte-pair tokens with start and end marks; the end mark is the largest number
                 in the vocabulary and the feature is read where it stands.
-
         """
         x = self.token_embedding(tokens).float() + self.positional_embedding[: tokens.shape[1]]
         for block in self.transformer.resblocks:

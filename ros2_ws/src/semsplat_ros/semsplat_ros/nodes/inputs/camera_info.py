@@ -23,12 +23,11 @@ import numpy as np
 from jaxtyping import Float64
 from sensor_msgs.msg import CameraInfo
 
+from semsplat_ros.geometry.plausibility import baseline_fault, intrinsics_fault
 from semsplat_ros.nodes.common.conversions import Matrix, scene_from_ros
 
-MAX_BASELINE = 10.0
-"""Metres; larger values in P are taken for a wrong unit."""
-MIN_BASELINE = 1e-4
-"""Metres; less is "no baseline"."""
+NO_BASELINE = 1e-5
+"""Metres; less is none."""
 _ASPECT_TOLERANCE = 0.01
 _ROW_TOLERANCE = 0.5
 """Pixels by which cy may differ between the cameras of a rectified pair."""
@@ -119,7 +118,10 @@ def read_camera_info(
     )
     with np.errstate(over="ignore", invalid="ignore"):  # huge values are refused just below
         intrinsics = affine @ scene_from_ros(full)
-    problem = _implausible(intrinsics, image_height, image_width)
+    # Against the full sensor: an image may be binned along one side, if CameraInfo says so.
+    problem = intrinsics_fault(scene_from_ros(full), info.height, info.width)
+    if not problem and not np.isfinite(intrinsics).all():
+        problem = "values too large"
     if problem:
         return CameraReading(None, f"{used}: {problem}, CameraInfo ignored")
     reason = used
@@ -155,14 +157,12 @@ def read_rig(
     obstacle = _why_not_rectified(
         left_info, right_info, (left_rectified_topic, right_rectified_topic), names
     )
-    if baseline < MIN_BASELINE:
+    if baseline < NO_BASELINE:
         reason = "P of both cameras gives baseline 0"
         return RigReading(None, not obstacle, f"{reason}; {obstacle}" if obstacle else reason)
-    if not baseline <= MAX_BASELINE:  # also NaN, from focal lengths next to zero
-        reason = (
-            f"P gives baseline {baseline:.4g} m, more than {MAX_BASELINE:g} m: refused; "
-            "P[3] must be -fx * baseline in pixels times metres"
-        )
+    fault = baseline_fault(baseline)  # also NaN, from focal lengths next to zero
+    if fault:
+        reason = f"P: {fault} Refused; P[3] must be -fx * baseline in pixels times metres"
         return RigReading(None, False, reason, warning=reason)
     swapped = -offset_x > abs(offset_y)
     warning = ""
@@ -216,17 +216,6 @@ def _window(info: CameraInfo) -> tuple[tuple[int, int, int, int] | None, str]:
             f"{info.width} x {info.height}, ignored"
         )
     return (roi.x_offset, roi.y_offset, width, height), ""
-
-
-def _implausible(intrinsics: Matrix, height: int, width: int) -> str:
-    """What no camera that a robot carries would have, or empty."""
-    fx, fy = float(intrinsics[0, 0]), float(intrinsics[1, 1])
-    cx, cy = float(intrinsics[0, 2]), float(intrinsics[1, 2])
-    if not (0.1 <= fx / width <= 50.0 and 0.1 <= fy / height <= 50.0):
-        return f"focal length {fx:.4g}, {fy:.4g} px does not suit {width} x {height} px"
-    if not (-width <= cx <= 2 * width and -height <= cy <= 2 * height):
-        return f"principal point {cx:.4g}, {cy:.4g} px is far outside {width} x {height} px"
-    return ""
 
 
 def _projection(info: CameraInfo) -> Float64[np.ndarray, "3 4"] | None:

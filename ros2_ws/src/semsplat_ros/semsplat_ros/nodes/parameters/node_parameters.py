@@ -8,7 +8,6 @@ on a pair asks for the settings once and keeps them until the pair is done.
 """
 
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -17,14 +16,12 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from semsplat_ros.errors import SemsplatError
 from semsplat_ros.nodes.parameters.parameter_declaration import declare, overrides
 from semsplat_ros.nodes.parameters.settings import SPECS, Settings
 
 _logger = logging.getLogger(__name__)
 _BY_NAME = {spec.name: spec for spec in SPECS}
 _NOT_OURS = ("use_sim_time", "start_type_description_service", "qos_overrides.")
-EXIT_BAD_PARAMETER = 2
 
 
 def declare_parameters(
@@ -41,21 +38,6 @@ def declare_parameters(
             start has the wrong type or is not allowed.
     """
     return Parameters(node, Settings().with_values(declare(node, SPECS)), on_change)
-
-
-def declare_or_explain(
-    node: Node, on_change: Callable[[Settings], None] | None = None
-) -> "Parameters":
-    """:func:`declare_parameters` for a main function.
-
-    Raises:
-        SystemExit: with code 2, after one line on standard error, if a value is refused.
-    """
-    try:
-        return declare_parameters(node, on_change)
-    except SemsplatError as error:
-        print(f"{node.get_name()}: {error.message}", file=sys.stderr)
-        raise SystemExit(EXIT_BAD_PARAMETER) from None
 
 
 class Parameters:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from semsplat_ros.geometry.plausibility import MAX_BASELINE, baseline_fault
 from semsplat_ros.nodes.parameters.parameter_spec import ParameterSpec, Value
 from semsplat_ros.objects.clustering import ClusterSettings
 from semsplat_ros.objects.instances import SegmentationSettings
@@ -53,6 +54,11 @@ def _is_sha256(value: str) -> str:
 def _is_device(value: str) -> str:
     known = re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", value)
     return "" if known else "must be auto, cpu, cuda or cuda:N"
+
+
+def _is_baseline(value: float) -> str:
+    fault = baseline_fault(value) if value else ""
+    return f"must be 0 or the distance in metres: {fault}" if fault else ""
 
 
 def _is_image_size(value: int) -> str:
@@ -111,7 +117,7 @@ class ModelSettings:
     )
     image_size: int = _parameter(
         0,
-        "Longer side of the network images of published models; 0 = what the model was trained "
+        "Longer side of the network images of upstream models; 0 = what the model was trained "
         "at, else 128 to 512 in steps of 16.",
         low=0,
         high=512,
@@ -120,7 +126,7 @@ class ModelSettings:
     )
     threads: int = _parameter(
         0,
-        "Threads that PyTorch computes with on the CPU; 0 = all cores for a published system "
+        "Threads that PyTorch computes with on the CPU; 0 = all cores for a upstream model "
         "on the CPU; half of them, at most 4, for shipped models and beside a GPU.",
         low=0,
         high=256,
@@ -227,9 +233,10 @@ class ScaleSettings:
         "Distance of the first two cameras; 0 = from CameraInfo's P (of a pair), else from "
         "tf, else the model's. Whether they are a rectified pair is decided by input.rectified.",
         low=0.0,
-        high=10.0,
+        high=MAX_BASELINE,
         unit="m",
         live=True,
+        check=_is_baseline,
     )
 
 

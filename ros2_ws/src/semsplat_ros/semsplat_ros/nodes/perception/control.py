@@ -3,10 +3,13 @@
 """What services may ask of the node, and why it cannot answer now."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.parameters.settings import CAPTURE_MODE, TEMPORAL_MODE, Settings
+
+if TYPE_CHECKING:
+    from semsplat_ros.nodes.perception.node import PerceptionNode
 
 WAIT_S = 0.1
 """Steady seconds between two looks at whether a wait still makes sense."""
@@ -19,10 +22,10 @@ class Control:
     """The node as its services see it.
 
     Args:
-        node: the :class:`semsplat_ros.nodes.perception.node.PerceptionNode`.
+        node: what it asks and tells.
     """
 
-    def __init__(self, node: Any) -> None:
+    def __init__(self, node: "PerceptionNode") -> None:
         self._node = node
         self.paused = False
 

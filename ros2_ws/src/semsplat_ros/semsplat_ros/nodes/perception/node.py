@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
 from typing import NoReturn
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -27,6 +28,7 @@ from semsplat_ros.nodes.outputs.publishers import Outputs
 from semsplat_ros.nodes.parameters.node_parameters import declare_parameters
 from semsplat_ros.nodes.parameters.settings import TEMPORAL_MODE, Settings
 from semsplat_ros.nodes.perception.control import Control
+from semsplat_ros.nodes.perception.facts import collect_facts, input_concerns
 from semsplat_ros.nodes.perception.lifecycle import SafeLifecycleNode
 from semsplat_ros.nodes.perception.model_loading import (
     configured_perceiver,
@@ -81,7 +83,13 @@ class PerceptionNode(SafeLifecycleNode):
         """See :class:`semsplat_ros.nodes.common.process.Closable`."""
         self._applied: Settings | None = None
         self._input_group = MutuallyExclusiveCallbackGroup()
-        self.board = StatusBoard(self)
+        self.board = StatusBoard(
+            self,
+            partial(collect_facts, self),
+            partial(input_concerns, self),
+            lambda: self.settings().diagnostics.rate,
+            self.now_ns,
+        )
         self._start_timers()
         for name in self._parameter_table.unknown_overrides():
             _logger.warning("parameter %s is not known and has no effect", name)

@@ -5,10 +5,10 @@
 import logging
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
 
-import torch
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
 
 from semsplat_interfaces.msg import NodeStatus
 from semsplat_ros.nodes.common.conversions import to_header
@@ -23,14 +23,26 @@ CONCERN_LOG_PERIOD_S = 5.0
 
 
 class StatusBoard:
-    """Collects the facts and publishes them. :meth:`tick` is called by one timer.
+    """Publishes what is known about a node. :meth:`tick` is called by one timer.
 
     Args:
-        node: the :class:`semsplat_ros.nodes.perception.node.PerceptionNode`.
+        node: publishes, and is looked for in the graph.
+        facts: one look at the whole node, given what is wrong with its inputs.
+        concerns: what is wrong with the inputs now; None while nobody waits for images.
+        diagnostics_rate: Hz, asked for each time.
+        now_ns: the node's clock.
     """
 
-    def __init__(self, node: Any) -> None:
-        self._node = node
+    def __init__(
+        self,
+        node: Node,
+        facts: Callable[[tuple[Concern, ...]], Facts],
+        concerns: Callable[[], tuple[Concern, ...] | None],
+        diagnostics_rate: Callable[[], float],
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._node, self._facts, self._concerns_now = node, facts, concerns
+        self._diagnostics_rate, self._now_ns = diagnostics_rate, now_ns
         self._status = node.create_publisher(NodeStatus, "status", reliable(1, latched=True))
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._concerns: tuple[Concern, ...] = ()
@@ -52,15 +64,15 @@ class StatusBoard:
         if now >= self._next_look:
             self._next_look = now + STATUS_PERIOD_S / 2
             self._concerns = self._look(now)
-        facts = self.facts()
-        header = to_header(self._node.now_ns(), "")
+        facts = self._facts(self._concerns)
+        header = to_header(self._now_ns(), "")
         status = node_status(facts, header)
         if now >= self._next_status or significant(status) != self._published:
             self._next_status = now + STATUS_PERIOD_S
             self._published = significant(status)
             self._status.publish(status)
         if now >= self._next_diagnostics:
-            self._next_diagnostics = now + 1.0 / self._node.settings().diagnostics.rate
+            self._next_diagnostics = now + 1.0 / self._diagnostics_rate()
             self._diagnostics.publish(diagnostics(facts, header))
 
     def close(self) -> None:
@@ -68,61 +80,12 @@ class StatusBoard:
         with self._lock:
             self._closed = True
 
-    def facts(self) -> Facts:
-        """One look at the whole node."""
-        node = self._node
-        pipeline, failures = node.pipeline, node.pipeline.failures
-        perceiver, rig, images = pipeline.perceiver, pipeline.camera_reader, node.images
-        pending = node.services_offered.pending
-        info = None if perceiver is None else perceiver.model.info
-        device = None if perceiver is None else perceiver.model.device
-        on_gpu = device is not None and device.type == "cuda"
-        return Facts(
-            node=node.get_fully_qualified_name(),
-            lifecycle=node.state_label,
-            model="" if info is None else f"{info.name}-{info.checksum}",
-            device="" if device is None else str(device),
-            paused=node.control.paused,
-            configure_error=node.configure_error,
-            fault=failures.fault,
-            stuck_seconds=node.control.stuck_seconds(),
-            concerns=self._concerns,
-            oddities=pipeline.oddities,
-            notes={} if rig is None else dict(rig.notes),
-            warning="" if rig is None else rig.warning,
-            notices=node.outputs.notices.texts(),
-            counters=None if images is None else images.counters,
-            processed=pipeline.processed_total,
-            rate=pipeline.rate(),
-            latency=pipeline.latency(),
-            stages=node.times.samples(),
-            last_error=failures.last or node.configure_error,
-            failed=failures.total,
-            failed_memory=failures.memory_total,
-            refused=failures.refused,
-            bugs=node.guard.count,
-            gpu_bytes=torch.cuda.memory_allocated(device) if on_gpu else 0,
-            queries=node.services_offered.answered,
-            queries_busy=pending.refused,
-            query_seconds=tuple(pending.seconds),
-            published=dict(node.outputs.counts),
-            subscribers=node.outputs.subscribers(),
-        )
-
     def _look(self, now: float) -> tuple[Concern, ...]:
         """What is wrong with the inputs; logged when new and every few seconds."""
-        node = self._node
-        if (
-            node.state_label != "active"
-            or node.inputs is None
-            or node.images is None
-            or node.control.paused
-        ):
+        concerns = self._concerns_now()
+        if concerns is None:
             self._logged.clear()
             return ()
-        concerns = tuple(node.inputs.concerns(node.images, node.settings().input.timeout))
-        if node.get_parameter("use_sim_time").value and node.now_ns() == 0:
-            concerns = (Concern("waiting for /clock (use_sim_time is set)"), *concerns)
         for concern in concerns:
             if concern.is_logged:
                 continue

@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""What of the upstream systems is measured: sizes, weights, refusals. No test asks how fast."""
+"""What of the upstream models is measured: sizes, weights, refusals. No test asks how fast."""
 
 import pytest
 import torch

@@ -70,7 +70,7 @@ def test_objects_are_given_in_the_target_frame_and_images_are_not(ros_graph):
     warned = rig.wait_status(lambda s: "target_frame" in s.message)
     assert warned
     assert "map" in warned.message
-    assert rig.node.board.facts().notices
+    assert rig.facts().notices
     answer = rig.query("chair")
     assert (answer.error.code, answer.header.frame_id) == (ErrorCode.OK, FRAME)
 
@@ -100,7 +100,7 @@ def test_objects_are_given_in_the_target_frame_and_images_are_not(ros_graph):
         there["instances"].instances[0].box_center.position
     )
     assert rig.wait_status(lambda s: s.message == "processing pairs")
-    assert rig.node.board.facts().notices == ()
+    assert rig.facts().notices == ()
     assert_answers_are_in_map(rig)
 
 

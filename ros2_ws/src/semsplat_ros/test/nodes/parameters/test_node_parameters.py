@@ -21,7 +21,6 @@ from rclpy.parameter import Parameter
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.nodes.parameters.node_parameters import (
     Parameters,
-    declare_or_explain,
     declare_parameters,
 )
 from semsplat_ros.nodes.parameters.parameter_files import (
@@ -284,17 +283,6 @@ def test_a_bad_value_at_the_start_is_one_line_with_the_cure(make_node, assignmen
     for word in words:
         assert word in caught.value.message
     assert len(caught.value.message.splitlines()) == 1
-
-
-def test_a_main_function_ends_with_one_line_and_code_2(make_node, capsys):
-    with pytest.raises(SystemExit) as ended:
-        declare_or_explain(make_node("-p", "scale.baseline:=1"))
-    assert ended.value.code == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert output.err.startswith("perception_node: parameter scale.baseline")
-    assert len(output.err.splitlines()) == 1
-    assert declare_or_explain(make_node()).current() == Settings()
 
 
 def test_mistyped_names_are_found(make_node):

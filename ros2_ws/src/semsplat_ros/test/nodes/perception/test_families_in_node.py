@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every published system in the node, at small size and with weights made from names: the same
+"""Every upstream model in the node, at small size and with weights made from names: the same
 topics, the same answers, and honest words about what it is."""
 
 from dataclasses import replace
@@ -68,7 +68,7 @@ def test_a_pair_goes_in_and_everything_comes_out(ros_graph, name):
     header = rig.send()
     messages = {topic: rig.of_stamp(topic, header, PATIENCE_S) for topic in LISTEN[:-1]}
     for topic, message in messages.items():
-        assert message is not None, (topic, rig.node.board.facts())
+        assert message is not None, (topic, rig.facts())
         assert message.header.frame_id == FRAME, topic
         assert stamp_of(message) == header.stamp, topic
 

@@ -37,14 +37,6 @@ class TensorList:
     aliases: Mapping[str, str]
     """Second name -> first name of the same tensor."""
 
-    @property
-    def parameter_count(self) -> int:
-        """Values in all tensors, aliases counted once."""
-        sizes = (
-            torch.Size(t.shape).numel() for n, t in self.tensors.items() if n not in self.aliases
-        )
-        return sum(sizes)
-
 
 def tensor_list_names() -> list[str]:
     """Which lists there are."""
