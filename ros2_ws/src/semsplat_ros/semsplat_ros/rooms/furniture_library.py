@@ -12,7 +12,8 @@ from numpy.random import Generator
 from semsplat_ros.rooms import furniture, household_objects, small_objects
 from semsplat_ros.rooms.builder import Builder, Vector
 from semsplat_ros.rooms.catalogue import PACKAGE_FOLDER, Model, Place, read_catalogue
-from semsplat_ros.rooms.meshes import Mesh, MeshStore
+from semsplat_ros.rooms.mesh_store import MeshStore
+from semsplat_ros.rooms.meshes import Mesh
 
 OWN: tuple[tuple[str, Place, Callable[[Builder], Vector], float], ...] = (
     ("sofa", "wall", furniture.sofa, 0.1),

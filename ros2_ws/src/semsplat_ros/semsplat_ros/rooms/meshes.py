@@ -1,6 +1,6 @@
 # Copyright 2026 the semsplat authors
 # SPDX-License-Identifier: Apache-2.0
-"""Catalogue models as MuJoCo draws them: few faces, few parts, metres, kept on disk once made.
+"""Catalogue models as MuJoCo draws them: few faces, few parts, metres.
 
 A mesh's frame is that of furniture: origin on the floor under the middle, z up, front to +y.
 Parts with a plain colour become one mesh, coloured by texture coordinates into a palette; each
@@ -22,8 +22,6 @@ from jaxtyping import Float, Float32, Int
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms.catalogue import Model
 
-FORMAT = 2
-"""Part of the cached files' names; raise it when what is in them changes."""
 FACES_LARGE, FACES_SMALL = 2000, 800
 """Most faces of a piece of furniture and of a thing for tables."""
 TEXTURES = 4
@@ -31,6 +29,8 @@ TEXTURES = 4
 TEXTURE_SIZE = 128
 SWATCH, SWATCHES = 4, 16
 """Pixels of a palette's colour field, and fields in a row."""
+DARKEST = 0.06
+"""Nothing is blacker than this in photographs."""
 CELL = 0.05
 """Side of the cells that the free top of a table is told in, metres."""
 FURNITURE_FROM_LIBRARY = np.array([[-1.0, 0, 0], [0, 0, 1], [0, 1, 0]])
@@ -75,54 +75,6 @@ class _Piece:
 
     def area(self) -> float:
         return float(_face_areas(self.vertices, self.faces).sum())
-
-
-class MeshStore:
-    """Loads models and keeps what it made of them in a folder.
-
-    Args:
-        folder: made if it is not there; several processes may share it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def load(self, model: Model) -> Mesh:
-        """The mesh of a model.
-
-        Raises:
-            SemsplatError: ``BAD_FILE`` if the library's file cannot be used.
-        """
-        name = "".join(c if c.isalnum() else "_" for c in model.model_id)
-        path = self._folder / f"{name}.{FORMAT}.npz"
-        if path.exists():
-            return _read_mesh(path)
-        mesh = load_mesh(model)
-        temporary = self._folder / f".{os.getpid()}.npz"
-        _write_mesh(temporary, mesh)
-        temporary.replace(path)
-        return mesh
-
-
-def _write_mesh(path: Path, mesh: Mesh) -> None:
-    arrays = {"size": np.array(mesh.size), "top": np.array(mesh.top), "cells": mesh.cells}
-    for number, part in enumerate(mesh.parts):
-        arrays[f"msh_{number}"] = np.frombuffer(part.msh, np.uint8)
-        arrays[f"png_{number}"] = np.frombuffer(part.png, np.uint8)
-        arrays[f"extent_{number}"] = np.stack([part.center, part.half])
-    np.savez(path, allow_pickle=False, **arrays)
-
-
-def _read_mesh(path: Path) -> Mesh:
-    with np.load(path) as file:
-        arrays = dict(file)
-    parts: list[Part] = []
-    while (msh := arrays.get(f"msh_{len(parts)}")) is not None:
-        png, extent = arrays[f"png_{len(parts)}"], arrays[f"extent_{len(parts)}"]
-        parts.append(Part(msh.tobytes(), png.tobytes(), extent[0], extent[1]))
-    width, depth, height = (float(v) for v in arrays["size"])
-    return Mesh(tuple(parts), (width, depth, height), float(arrays["top"]), arrays["cells"])
 
 
 def load_mesh(model: Model) -> Mesh:
@@ -228,7 +180,7 @@ def _plain_part(pieces: list[_Piece], share: float) -> Part | None:
         field = index % SWATCHES**2
         row, column = divmod(field, SWATCHES)
         palette[row * SWATCH : (row + 1) * SWATCH, column * SWATCH : (column + 1) * SWATCH] = (
-            np.clip(piece.color, 0, 1) * 255
+            np.clip(piece.color, DARKEST, 1) * 255
         )
         v, f = _decimate(piece.vertices, piece.faces, share)
         at = ((column + 0.5) / SWATCHES, 1 - (row + 0.5) / SWATCHES)

@@ -20,7 +20,8 @@ from semsplat_ros.rooms.catalogue import is_held_out, read_catalogue
 from semsplat_ros.rooms.furniture_library import FurnitureLibrary
 from semsplat_ros.rooms.household_furnishing import HouseholdRoom
 from semsplat_ros.rooms.layout import MAX_INSTANCES
-from semsplat_ros.rooms.meshes import MeshStore, load_mesh
+from semsplat_ros.rooms.mesh_store import MeshStore
+from semsplat_ros.rooms.meshes import load_mesh
 from semsplat_ros.training.shards import PairShards
 from test.support.furniture_catalogue import ENTRIES, TABLE, write_catalogue
 
