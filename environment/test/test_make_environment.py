@@ -406,7 +406,16 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
 }
 # Taken when a person has installed them; never needed.
-OPTIONAL = {"cv_bridge", "gsplat", "launch", "launch_ros", "open_clip", "vision_msgs"}
+OPTIONAL = {
+    "cv_bridge",
+    "fast_simplification",
+    "gsplat",
+    "launch",
+    "launch_ros",
+    "open_clip",
+    "trimesh",
+    "vision_msgs",
+}
 # torch is installed by the set-up itself; the rest is ROS or this repository.
 GIVEN = {"torch", "semsplat_ros", "semsplat_interfaces", "test"}
 UNDERLAY = {"message_filters", "sensor_msgs_py", "tf2_msgs", "tf2_ros"}

@@ -28,6 +28,16 @@ def rooms(
     validation: Annotated[
         bool, typer.Option("--validation", help="A validation set, from seeds 1000000 up.")
     ] = False,
+    furniture: Annotated[
+        bool,
+        typer.Option(
+            "--furniture",
+            help="Rooms with modelled furniture: Debian's package sweethome3d-furniture.",
+        ),
+    ] = False,
+    furniture_cache: Annotated[
+        Path, typer.Option(help="Folder for the furniture models as they are drawn.")
+    ] = Path("data/furniture_models"),
 ) -> None:
     """Render generated rooms into shards; the same command again makes only the missing ones."""
     from semsplat_ros.rooms.generation import generate_shards, missing_shards
@@ -44,7 +54,14 @@ def rooms(
     try:
         with Progress(*columns) as progress:
             task = progress.add_task("starting", total=shards, completed=shards - todo)
-            for _, count in generate_shards(out, shards, first_seed, workers, validation):
+            for _, count in generate_shards(
+                out,
+                shards,
+                first_seed,
+                workers,
+                validation,
+                furniture=furniture_cache if furniture else None,
+            ):
                 pairs += count
                 rate = pairs / (time.monotonic() - start)
                 progress.update(task, advance=1, description=f"{pairs} pairs, {rate:.1f} pairs/s")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from semsplat_ros.rooms import palette
+from semsplat_ros.rooms.household import HOUSEHOLD, SOMETHING_ELSE
 from semsplat_ros.rooms.textures import COUNTS
 
 CLASSES = (
@@ -42,8 +43,10 @@ CLASSES = (
     "bottle",
     "book",
 )
-"""The classes of generated rooms; a class id is an index into this tuple."""
-CLASS_ID = {name: index for index, name in enumerate(CLASSES)}
+"""The classes of simple rooms; a class id is an index into this tuple."""
+HOUSEHOLD_CLASSES = (*CLASSES, *HOUSEHOLD, SOMETHING_ELSE)
+"""The classes of rooms with modelled furniture: the same ids, and more."""
+CLASS_ID = {name: index for index, name in enumerate(HOUSEHOLD_CLASSES)}
 TEXTURES_PER_ROOM = {"wood": 3, "fabric": 3, "art": 4, "books": 3, "screen": 2}
 """How many different textures of a kind one room has; 2 of the others. Uploading them costs most
 of a room's time.
@@ -67,6 +70,8 @@ class Material:
     shininess: float = 0.5
     emission: float = 0.0
     reflectance: float = 0.0
+    image: str = ""
+    """Name of an image of :attr:`Builder.files`, laid by a mesh's own texture coordinates."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +79,16 @@ class Primitive:
     """One solid: ``size`` as MuJoCo defines it for its ``kind``."""
 
     kind: str
-    """box, cylinder, sphere, ellipsoid, capsule or plane."""
+    """box, cylinder, sphere, ellipsoid, capsule, plane or mesh."""
     size: tuple[float, ...]
+    """As MuJoCo has it; half the extents of a mesh, whose vertices are around `position`."""
     position: np.ndarray
     rotation: np.ndarray
     """World from primitive [3, 3]."""
     material: int
     instance: int
+    mesh: str = ""
+    """Name of the file of a mesh, a key of :attr:`Builder.files`."""
 
     def extent(self, axes: np.ndarray) -> np.ndarray:
         """Half of the solid's length along each row of `axes` [k, 3] (unit vectors in the world)
@@ -110,7 +118,7 @@ class Instance:
     @property
     def name(self) -> str:
         """The class by name."""
-        return CLASSES[self.class_id]
+        return HOUSEHOLD_CLASSES[self.class_id]
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,8 @@ class Builder:
     current: int = -1
     textures: dict[str, list[int]] = field(default_factory=dict)
     """The textures of each kind that the room uses."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Meshes and images that primitives and materials name."""
 
     def begin(self, name: str, position: np.ndarray | Vector = (0, 0, 0), yaw: float = 0.0) -> int:
         """Start an instance of a class; what is added next belongs to it. Returns its index."""
@@ -193,6 +203,7 @@ class Builder:
         at: Vector,
         material: int,
         turn: Turn | None = None,
+        mesh: str = "",
     ) -> None:
         """Add a primitive with its centre at `at` in the current instance's frame."""
         rotation = yaw_matrix(self.instances[self.current].yaw)
@@ -200,7 +211,7 @@ class Builder:
             rotation = rotation @ rotation_matrix(turn)
         size = tuple(max(float(s), 0.002) for s in size)
         self.primitives.append(
-            Primitive(kind, size, self.to_world(*at), rotation, material, self.current)
+            Primitive(kind, size, self.to_world(*at), rotation, material, self.current, mesh)
         )
 
     def box(
@@ -256,6 +267,13 @@ class Builder:
                 reflectance,
             )
         )
+        return len(self.materials) - 1
+
+    def image_material(self, rgb: np.ndarray, image: str) -> int:
+        """A new material of an image in :attr:`files`, times a colour; its index."""
+        shine = (float(self.rng.uniform(0, 0.4)), float(self.rng.uniform(0.1, 0.9)))
+        colour = (float(rgb[0]), float(rgb[1]), float(rgb[2]))
+        self.materials.append(Material(colour, image=image, specular=shine[0], shininess=shine[1]))
         return len(self.materials) - 1
 
     def _texture(self, kind: str) -> int:

@@ -92,14 +92,18 @@ class Furnisher:
     """
 
     def __init__(self, rng: Generator) -> None:
-        width, depth, height = *rng.uniform(3.6, 6.8, 2), rng.uniform(2.35, 2.9)
-        self.walls = fixtures.Walls(float(width), float(depth), float(height))
+        self.walls = self._draw_walls(rng)
         self.width, self.depth = self.walls.width, self.walls.depth
         self.footprints: list[Footprint] = []
         self.lights: list[Light] = []
         self.ambient: Vector = (0.0, 0.0, 0.0)
         self.headlight = 0.0
         self.builder = Builder(rng)
+
+    def _draw_walls(self, rng: Generator) -> fixtures.Walls:
+        """How large the room is."""
+        width, depth, height = *rng.uniform(3.6, 6.8, 2), rng.uniform(2.35, 2.9)
+        return fixtures.Walls(float(width), float(depth), float(height))
 
     def furnish(self) -> None:
         """Fill the room."""

@@ -30,9 +30,10 @@ def generate_shards(
     validation: bool = False,
     rooms: int = ROOMS_PER_SHARD,
     pairs_per_room: int = PAIRS_PER_ROOM,
+    furniture: Path | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Make the missing ones of `count` shards; yields the index and the number of pairs of each as
-    it is done.
+    it is done. Arguments are those of :func:`semsplat_ros.rooms.shards.write_shard`.
 
     Raises:
         SemsplatError: as :func:`semsplat_ros.rooms.shards.write_shard`.
@@ -41,7 +42,7 @@ def generate_shards(
     folder.mkdir(parents=True, exist_ok=True)
     use_offscreen_gl()  # inherited by the workers, which import mujoco
     jobs = [
-        (folder, index, first_seed, validation, rooms, pairs_per_room)
+        (folder, index, first_seed, validation, rooms, pairs_per_room, furniture)
         for index in missing_shards(folder, count)
     ]
     context = multiprocessing.get_context("spawn")
@@ -57,5 +58,5 @@ def _start_worker() -> None:
     cv2.setNumThreads(1)
 
 
-def _work(job: tuple[Path, int, int, bool, int, int]) -> tuple[int, int]:
+def _work(job: tuple[Path, int, int, bool, int, int, Path | None]) -> tuple[int, int]:
     return job[1], write_shard(*job)

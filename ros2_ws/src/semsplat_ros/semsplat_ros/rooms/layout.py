@@ -35,7 +35,7 @@ class Room:
         self.seed = seed
         self.texture_bank = 1 if seed >= EVALUATION_SEEDS else 0
         for attempt in range(100):
-            furnisher = Furnisher(np.random.default_rng([seed, attempt]))
+            furnisher = self._furnisher(np.random.default_rng([seed, attempt]))
             furnisher.furnish()
             if len(furnisher.builder.instances) <= MAX_INSTANCES:
                 break
@@ -48,11 +48,16 @@ class Room:
         self.instances = tuple(furnisher.builder.instances)
         self.primitives = tuple(furnisher.builder.primitives)
         self.materials = tuple(furnisher.builder.materials)
+        self.files = furnisher.builder.files
         self.lights = tuple(furnisher.lights)
         self.ambient, self.headlight = furnisher.ambient, furnisher.headlight
         self._parts: list[list[Primitive]] = [[] for _ in self.instances]
         for primitive in self.primitives:
             self._parts[primitive.instance].append(primitive)
+
+    def _furnisher(self, rng: np.random.Generator) -> Furnisher:
+        """What fills the room."""
+        return Furnisher(rng)
 
     @property
     def width(self) -> float:

@@ -41,6 +41,8 @@ def mjcf(
             name = textures.setdefault((m.texture, m.cube), f"t{len(textures)}")
             assets[file] = texture_png(room.texture_bank, *m.texture)
             textured = f'texture="{name}" texrepeat="{m.repeat[0]:.2f} {m.repeat[1]:.2f}"'
+        elif m.image:
+            textured = f'texture="{m.image}"'
         materials.append(
             f'<material name="m{index}" {textured} rgba="{_numbers(m.rgb)} 1" '
             f'specular="{m.specular:.2f}" shininess="{m.shininess:.2f}" '
@@ -50,6 +52,17 @@ def mjcf(
     texture_xml = [
         f'<texture name="{name}" type="{"cube" if cube else "2d"}" file="{kind}_{index}.png"/>'
         for ((kind, index), cube), name in textures.items()
+    ]
+    assets |= room.files
+    texture_xml += [
+        f'<texture name="{name}" type="2d" file="{name}"/>'
+        for name in room.files
+        if name.endswith(".png")
+    ]
+    mesh_xml = [
+        f'<mesh name="{name}" file="{name}" inertia="shell"/>'
+        for name in room.files
+        if name.endswith(".msh")
     ]
     geoms = [_geom(primitive, number) for number, primitive in enumerate(room.primitives)]
     visual = (
@@ -64,7 +77,7 @@ def mjcf(
         f'<mujoco><option gravity="0 0 0"/><visual>{visual}</visual>'
         f'<statistic extent="{EXTENT}" center="0 0 1"/>'
         '<default><geom contype="0" conaffinity="0"/></default>'
-        f"<asset>{''.join(texture_xml)}{''.join(materials)}</asset>"
+        f"<asset>{''.join(texture_xml)}{''.join(mesh_xml)}{''.join(materials)}</asset>"
         f"<worldbody>{lights}{''.join(geoms)}"
         '<camera name="camera" fovy="60"/></worldbody></mujoco>'
     )
@@ -74,9 +87,12 @@ def mjcf(
 def _geom(primitive: Primitive, number: int) -> str:
     rotation = primitive.rotation
     axes = _numbers([*rotation[:, 0], *rotation[:, 1]])
+    size = f'size="{_numbers(primitive.size)}"'
+    if primitive.kind == "mesh":
+        size = f'mesh="{primitive.mesh}"'
     return (
         f'<geom name="{primitive.instance}_{number}" type="{primitive.kind}" '
-        f'size="{_numbers(primitive.size)}" pos="{_numbers(primitive.position)}" '
+        f'{size} pos="{_numbers(primitive.position)}" '
         f'xyaxes="{axes}" material="m{primitive.material}"/>'
     )
 

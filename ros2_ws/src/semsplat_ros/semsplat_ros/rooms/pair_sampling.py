@@ -14,13 +14,31 @@ from numpy.random import Generator
 from semsplat_ros.rooms.builder import CLASS_ID
 from semsplat_ros.rooms.renderer import Frame, RoomRenderer, intrinsics_of
 
-TINY = frozenset(CLASS_ID[name] for name in ("mug", "bottle", "laptop", "book"))
+TINY = frozenset(
+    CLASS_ID[name]
+    for name in (
+        *("mug", "bottle", "laptop", "book", "keyboard", "computer mouse", "phone", "radio"),
+        *("camera", "clock", "vase", "candle", "bowl", "plate", "glass", "pot", "pan", "kettle"),
+        *("toaster", "shoe", "hat", "toy", "fruit", "paper", "towel", "coffee machine"),
+    )
+)
 SMALL = frozenset(
-    CLASS_ID[name] for name in ("ball", "box", "plant", "trash can", "pillow", "lamp")
+    CLASS_ID[name]
+    for name in (
+        *("ball", "box", "plant", "trash can", "pillow", "lamp", "microwave", "speaker", "fan"),
+        *("printer", "computer monitor", "basket", "bag", "backpack", "suitcase", "umbrella"),
+        *("clothes", "fire extinguisher", "cat", "dog", "guitar", "stool", "nightstand"),
+    )
 )
 MEDIUM = frozenset(
-    CLASS_ID[n]
-    for n in ("chair", "table", "tv", "lamp", "plant", "box", "trash can", "picture", "sofa")
+    CLASS_ID[name]
+    for name in (
+        *("chair", "table", "tv", "lamp", "plant", "box", "trash can", "picture", "sofa"),
+        *("armchair", "desk", "shelf", "mirror", "curtain", "blinds", "radiator", "oven", "stove"),
+        *("refrigerator", "washing machine", "dishwasher", "range hood", "sink", "toilet"),
+        *("bathtub", "shower", "air conditioner", "piano", "bicycle", "ladder", "person"),
+        *("wardrobe", "chest of drawers", "fireplace", "bench", "something else"),
+    )
 )
 SHELL = frozenset(CLASS_ID[name] for name in ("wall", "floor", "ceiling"))
 LEAST_SHARE = {"tiny": 0.0025, "small": 0.002, "medium": 0.006}
@@ -41,6 +59,8 @@ class PairLimits:
     free_rotation: float = 30.0
     covisible: float = 0.45
     """Least share of the first view's pixels that the second one sees."""
+    object_share: float = 0.47
+    """Share of pairs that look at an object, rather than at the room."""
     other_fovy_share: float = 1 / 3
     """Share of free pairs whose two cameras differ in field of view."""
 
@@ -180,7 +200,7 @@ class PairSampler:
 
     def _choose_group(self) -> str | None:
         """What kind of object to look at: tiny, small, medium, or None for the room at large."""
-        draw = self._rng.random()
+        draw = self._rng.random() * (0.47 / self.limits.object_share)
         wanted = (
             "tiny"
             if draw < 0.17

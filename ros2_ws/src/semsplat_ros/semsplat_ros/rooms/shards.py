@@ -18,12 +18,19 @@ boxes                  f4 [n,80,7]         world: centre, half size, yaw; 0 = no
 inverse_depth_cue      f2 [n,2,128,160]    1/m from stereo matching, 0 = unknown or a free pair
 =====================  ==================  ====================================================
 
-``shard.json`` says how it was made.
+``shard.json`` says how it was made. Shards of rooms with modelled furniture have class ids of
+:data:`semsplat_ros.rooms.builder.HOUSEHOLD_CLASSES`, and one array more, the first view as it was
+drawn:
+
+=====================  ==================  ====================================================
+rgb_first_large        u1 [n,256,320,3]    twice the size of `rgb`
+=====================  ==================  ====================================================
 """
 
 import json
 import os
 import shutil
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -33,9 +40,11 @@ from numpy.random import Generator
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.geometry.stereo import inverse_depth_cue
-from semsplat_ros.rooms.builder import CLASSES
+from semsplat_ros.rooms.builder import CLASSES, HOUSEHOLD_CLASSES
+from semsplat_ros.rooms.furniture_library import FurnitureLibrary
+from semsplat_ros.rooms.household_furnishing import HouseholdRoom
 from semsplat_ros.rooms.layout import EVALUATION_SEEDS, MAX_INSTANCES, Room
-from semsplat_ros.rooms.pair_sampling import Pair, PairSampler
+from semsplat_ros.rooms.pair_sampling import Pair, PairLimits, PairSampler
 from semsplat_ros.rooms.renderer import RoomRenderer, intrinsics_of
 
 FORMAT = 1
@@ -55,6 +64,22 @@ NAMES = (
     "boxes",
     "inverse_depth_cue",
 )
+LARGE = "rgb_first_large"
+USUAL = PairLimits(
+    fovy=(36.0, 70.0), height=(0.2, 1.7), pitch=(-35.0, 15.0), roll=5.0, object_share=0.7
+)
+EXTREME = PairLimits(
+    fovy=(16.0, 97.0),
+    height=(0.12, 1.8),
+    pitch=(-45.0, 25.0),
+    roll=10.0,
+    covisible=0.35,
+    object_share=0.7,
+)
+"""Cameras among modelled furniture: most robots', and 16 to 97 degrees high (20 to 110 wide) at
+heights from floor cleaners' to people's.
+"""
+EXTREME_SHARE = 0.3
 PAIR_STREAM = 1
 """Pairs are drawn from default_rng([room seed, PAIR_STREAM]), apart from what furnished the room.
 """
@@ -94,10 +119,20 @@ def write_shard(
     validation: bool = False,
     rooms: int = ROOMS_PER_SHARD,
     pairs_per_room: int = PAIRS_PER_ROOM,
+    furniture: Path | None = None,
 ) -> int:
     """Make shard `index` from rooms ``first_seed + index * rooms`` on, unless it is there. A
     reader sees only
     whole shards.
+
+    Args:
+        folder: of the shards.
+        index: number of the shard.
+        first_seed: of the first room of shard 0.
+        validation: whether seeds for evaluation are asked for.
+        rooms: how many a shard is of.
+        pairs_per_room: at most.
+        furniture: for rooms with modelled furniture, the folder of the models as they are drawn.
 
     Returns:
         The number of pairs it holds.
@@ -113,7 +148,11 @@ def write_shard(
         return len(np.load(target / "room.npy", mmap_mode="r"))
     samples: list[dict[str, np.ndarray]] = []
     for seed in range(start, start + rooms):
-        samples += room_samples(seed, pairs_per_room)
+        if furniture is None:
+            samples += room_samples(Room(seed), pairs_per_room)
+        else:
+            room = HouseholdRoom(seed, _library(furniture, validation))
+            samples += room_samples(room, pairs_per_room)
     if not samples:
         raise SemsplatError(
             ErrorCode.INTERNAL,
@@ -122,14 +161,15 @@ def write_shard(
     temporary = folder / f".{target.name}.{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for name in NAMES:
+    names = NAMES if furniture is None else (*NAMES, LARGE)
+    for name in names:
         np.save(temporary / f"{name}.npy", np.stack([sample[name] for sample in samples]))
     about = {
         "format": FORMAT,
         "first_seed": start,
         "rooms": rooms,
         "pairs": len(samples),
-        "classes": CLASSES,
+        "classes": CLASSES if furniture is None else HOUSEHOLD_CLASSES,
     }
     (temporary / "shard.json").write_text(json.dumps(about, indent=1))
     try:
@@ -162,9 +202,16 @@ def read_shard(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def room_samples(seed: int, count: int) -> list[dict[str, np.ndarray]]:
-    """Up to `count` pairs of one room, as :data:`NAMES` says, without the leading dimension."""
-    room = Room(seed)
+@lru_cache(maxsize=2)
+def _library(cache: Path, validation: bool) -> FurnitureLibrary:
+    return FurnitureLibrary(cache, held_out=validation)
+
+
+def room_samples(room: Room, count: int) -> list[dict[str, np.ndarray]]:
+    """Up to `count` pairs of one room, as :data:`NAMES` says, without the leading dimension; with
+    :data:`LARGE` if it has modelled furniture.
+    """
+    seed, household = room.seed, isinstance(room, HouseholdRoom)
     classes = np.full(MAX_INSTANCES, 255, np.uint8)
     classes[: len(room.instances)] = room.class_ids
     boxes = np.zeros((MAX_INSTANCES, 7), np.float32)
@@ -174,11 +221,15 @@ def room_samples(seed: int, count: int) -> list[dict[str, np.ndarray]]:
     with RoomRenderer(room, 2 * HEIGHT, 2 * WIDTH, shadow_size=512) as renderer:
         sampler = PairSampler(renderer, rng, height=HEIGHT, width=WIDTH)
         for _ in range(count):
+            if household:
+                sampler.limits = EXTREME if rng.random() < EXTREME_SHARE else USUAL
             pair = sampler.sample()
             if pair is None:
                 continue
             sample = _pair_sample(renderer, pair, rng)
             if sample is not None:
+                if not household:
+                    del sample[LARGE]
                 shared: dict[str, np.ndarray] = {
                     "instance_class": classes,
                     "boxes": boxes,
@@ -206,6 +257,7 @@ def _pair_sample(
         cue = _cue(large, intrinsics_of(pair.fovy[0], 2 * HEIGHT, 2 * WIDTH), pair.baseline, rng)
     return {
         "rgb": np.stack(small),
+        LARGE: large[0],
         "depth": np.stack([frame.depth for frame in pair.frames]).astype(np.float16),
         "instance": np.stack([frame.instance for frame in pair.frames]),
         "intrinsics": np.stack([intrinsics_of(fovy, HEIGHT, WIDTH) for fovy in pair.fovy]),

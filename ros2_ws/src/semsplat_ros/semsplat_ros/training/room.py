@@ -16,7 +16,6 @@ from semsplat_ros.families.registry import shipped_config
 from semsplat_ros.families.room import BANK
 from semsplat_ros.language.minilm import MiniLM
 from semsplat_ros.networks.compact import CompactConfig
-from semsplat_ros.rooms.builder import CLASSES
 from semsplat_ros.training.classes import class_bank, class_weights, object_classes
 from semsplat_ros.training.losses import SEMANTIC_TEMPERATURE, CompactLoss
 from semsplat_ros.training.shards import PairShards
@@ -27,10 +26,13 @@ MAX_WIDTH = 224
 
 
 def room_loss(data: Path) -> CompactLoss:
-    """The loss for shards of generated rooms; class weights come from a sample of them."""
-    things = object_classes(CLASSES)
-    weights = class_weights(PairShards(data), things)
-    return CompactLoss(class_bank(MiniLM(), CLASSES), weights, things)
+    """The loss for shards of generated rooms, over their classes; class weights come from a
+    sample of them.
+    """
+    shards = PairShards(data)
+    things = object_classes(shards.class_names)
+    weights = class_weights(shards, things)
+    return CompactLoss(class_bank(MiniLM(), shards.class_names), weights, things)
 
 
 def initial_weights(path: Path) -> dict[str, Tensor]:
@@ -56,7 +58,8 @@ def export_room(run: Path, out: Path) -> list[str]:
         raise SemsplatError(ErrorCode.IO_ERROR, f"no checkpoint {checkpoint}; train first")
     state = torch.load(checkpoint, weights_only=True)
     tensors = {k: v.half().contiguous() for k, v in state["average"].items()}
-    tensors[BANK] = class_bank(MiniLM(), CLASSES).half().contiguous()
+    names = tuple(state["class_names"])
+    tensors[BANK] = class_bank(MiniLM(), names).half().contiguous()
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     weights, config = out / "model.safetensors", out / "config.yaml"
@@ -71,7 +74,7 @@ def export_room(run: Path, out: Path) -> list[str]:
         "image_size": list(IMAGE_SIZE),
         "max_width": MAX_WIDTH,
         "sizes": asdict(CompactConfig(**state["sizes"])),
-        "class_names": list(CLASSES),
+        "class_names": list(names),
         "synonyms": previous.get("synonyms", shipped["synonyms"]),
         "temperature": SEMANTIC_TEMPERATURE,
         "text_encoder": "minilm",

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training pairs on disk: directories of plain arrays, read by memory map."""
 
+import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -61,11 +62,15 @@ class PairShards:
         directory: holds `shard_*` directories as `semsplat data rooms` writes them.
 
     Raises:
-        SemsplatError: IO_ERROR if there are none.
+        SemsplatError: IO_ERROR if there are none; BAD_FILE if their classes differ.
     """
+
+    class_names: tuple[str, ...]
+    """What the labels are indices into."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
+        self.class_names = ()
         self._arrays: list[dict[str, np.ndarray]] = []
         self._names: set[str] = set()
         self._starts = np.zeros(1, np.int64)
@@ -81,11 +86,27 @@ class PairShards:
         for path in sorted(self.directory.glob("shard_*")):
             if path.suffix or path.name in self._names or not path.is_dir():
                 continue
+            self._take_class_names(path)
             self._names.add(path.name)
             self._arrays.append({p.stem: np.load(p, mmap_mode="r") for p in path.glob("*.npy")})
         counts = [len(a["stereo"]) for a in self._arrays]
         self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         return len(self)
+
+    def _take_class_names(self, path: Path) -> None:
+        try:
+            names = tuple(json.loads((path / "shard.json").read_text())["classes"])
+        except (OSError, ValueError, KeyError) as error:
+            raise SemsplatError(
+                ErrorCode.BAD_FILE, f"{path} is not a whole shard ({error}): make it again"
+            ) from error
+        if self.class_names and names != self.class_names:
+            raise SemsplatError(
+                ErrorCode.BAD_FILE,
+                f"{path} has {len(names)} classes, the shards before it {len(self.class_names)}: "
+                "keep rooms with and without --furniture in directories of their own",
+            )
+        self.class_names = names
 
     def __len__(self) -> int:
         return int(self._starts[-1])

@@ -245,6 +245,7 @@ class Trainer:
             "progress": asdict(self.progress),
             "training": asdict(self.training),
             "sizes": asdict(self.network.config),
+            "class_names": list(self.shards.class_names),
         }
         temporary = self.checkpoint_path.with_suffix(".tmp")
         torch.save(state, temporary)

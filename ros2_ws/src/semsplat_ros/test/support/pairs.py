@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A tiny training set whose geometry is exact: a textured wall at a known depth."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+
+from semsplat_ros.rooms.builder import CLASSES
 
 HEIGHT, WIDTH = 32, 48
 DEPTH = 2.0
@@ -41,4 +44,5 @@ def write_shard(folder: Path, index: int = 0, pairs: int = 6) -> Path:
     }
     for name, values in arrays.items():
         np.save(path / f"{name}.npy", values)
+    (path / "shard.json").write_text(json.dumps({"classes": CLASSES}))
     return path

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shards are read as they were written; new ones are taken in."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
+from semsplat_ros.rooms.builder import CLASSES, HOUSEHOLD_CLASSES
 from semsplat_ros.training.shards import PairShards
 from test.support.pairs import DEPTH, write_shard
 
@@ -46,3 +48,20 @@ def test_no_shards_is_said(tmp_path: Path) -> None:
     with pytest.raises(SemsplatError, match="semsplat data rooms") as error:
         PairShards(tmp_path)
     assert error.value.code is ErrorCode.IO_ERROR
+
+
+def test_shards_of_other_classes_are_refused(tmp_path: Path) -> None:
+    write_shard(tmp_path, 0, pairs=4)
+    other = write_shard(tmp_path, 1, pairs=3) / "shard.json"
+    right = other.read_text()
+    other.write_text(json.dumps({"classes": HOUSEHOLD_CLASSES}))
+    with pytest.raises(SemsplatError, match="directories of their own") as error:
+        PairShards(tmp_path)
+    assert error.value.code is ErrorCode.BAD_FILE
+    other.unlink()
+    with pytest.raises(SemsplatError, match="shard_000001 is not a whole shard"):
+        PairShards(tmp_path)
+    other.write_text(right)
+    shards = PairShards(tmp_path)
+    assert len(shards) == 7
+    assert shards.class_names == CLASSES
