@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from semsplat_ros.rooms import palette
-from semsplat_ros.rooms.household import HOUSEHOLD, SOMETHING_ELSE
+from semsplat_ros.rooms.household.class_names import HOUSEHOLD, SOMETHING_ELSE
 from semsplat_ros.rooms.textures import COUNTS
 
 CLASSES = (

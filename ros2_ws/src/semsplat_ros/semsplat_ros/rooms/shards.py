@@ -41,8 +41,8 @@ from numpy.random import Generator
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.geometry.stereo import inverse_depth_cue
 from semsplat_ros.rooms.builder import CLASSES, HOUSEHOLD_CLASSES
-from semsplat_ros.rooms.furniture_library import FurnitureLibrary
-from semsplat_ros.rooms.household_furnishing import HouseholdRoom
+from semsplat_ros.rooms.household.furnishing import HouseholdRoom
+from semsplat_ros.rooms.household.library import FurnitureLibrary
 from semsplat_ros.rooms.layout import EVALUATION_SEEDS, MAX_INSTANCES, Room
 from semsplat_ros.rooms.pair_sampling import Pair, PairLimits, PairSampler
 from semsplat_ros.rooms.renderer import RoomRenderer, intrinsics_of

@@ -6,7 +6,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from semsplat_ros.rooms.catalogue import Place
+from semsplat_ros.rooms.household.catalogue import Place
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from semsplat_ros.rooms import fixtures
 from semsplat_ros.rooms.builder import Builder, Vector, yaw_matrix
 from semsplat_ros.rooms.fixtures import YAWS
 from semsplat_ros.rooms.furnishing import Footprint, Furnisher
-from semsplat_ros.rooms.furniture_library import FurnitureLibrary, Piece
-from semsplat_ros.rooms.household import SOMETHING_ELSE
+from semsplat_ros.rooms.household.class_names import SOMETHING_ELSE
+from semsplat_ros.rooms.household.library import FurnitureLibrary, Piece
+from semsplat_ros.rooms.household.meshes import CELL
+from semsplat_ros.rooms.household.room_kinds import KINDS
 from semsplat_ros.rooms.layout import MAX_INSTANCES
-from semsplat_ros.rooms.meshes import CELL
-from semsplat_ros.rooms.room_kinds import KINDS
 
 SUPPORTS = frozenset(
     {"table", "desk", "cabinet", "nightstand", "chest of drawers", "shelf", "bookshelf", "bench"}

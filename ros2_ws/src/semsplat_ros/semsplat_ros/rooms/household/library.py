@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from semsplat_ros.rooms import furniture, household_objects, small_objects
+from semsplat_ros.rooms import furniture, small_objects
 from semsplat_ros.rooms.builder import Builder, Vector
-from semsplat_ros.rooms.catalogue import PACKAGE_FOLDER, Model, Place, read_catalogue
-from semsplat_ros.rooms.mesh_store import MeshStore
-from semsplat_ros.rooms.meshes import Mesh
+from semsplat_ros.rooms.household import objects as household_objects
+from semsplat_ros.rooms.household.catalogue import PACKAGE_FOLDER, Model, Place, read_catalogue
+from semsplat_ros.rooms.household.mesh_store import MeshStore
+from semsplat_ros.rooms.household.meshes import Mesh
 
 OWN: tuple[tuple[str, Place, Callable[[Builder], Vector], float], ...] = (
     ("sofa", "wall", furniture.sofa, 0.1),
@@ -75,7 +76,7 @@ class FurnitureLibrary:
         table: class and place by model id; the shipped one if None.
 
     Raises:
-        SemsplatError: as :func:`semsplat_ros.rooms.catalogue.read_catalogue`.
+        SemsplatError: as :func:`semsplat_ros.rooms.household.catalogue.read_catalogue`.
     """
 
     def __init__(

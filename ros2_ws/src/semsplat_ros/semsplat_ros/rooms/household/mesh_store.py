@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from semsplat_ros.rooms.catalogue import Model
-from semsplat_ros.rooms.meshes import Mesh, Part, load_mesh
+from semsplat_ros.rooms.household.catalogue import Model
+from semsplat_ros.rooms.household.meshes import Mesh, Part, load_mesh
 
 FORMAT = 3
 """Part of the cached files' names; raise it when what is in them changes."""

@@ -84,7 +84,9 @@ def _place(text: str) -> Place:
 
 def shipped_table() -> dict[str, tuple[str, Place]]:
     """The reviewed table."""
-    return read_table(files("semsplat_ros.rooms").joinpath("furniture_models.csv").read_text())
+    return read_table(
+        files("semsplat_ros.rooms.household").joinpath("furniture_models.csv").read_text()
+    )
 
 
 def read_catalogue(

@@ -14,11 +14,11 @@ from semsplat_ros.rooms import fixtures
 from semsplat_ros.rooms.builder import Vector, yaw_matrix
 from semsplat_ros.rooms.fixtures import YAWS
 from semsplat_ros.rooms.furnishing import Footprint, Furnisher, Light
-from semsplat_ros.rooms.furniture_library import FurnitureLibrary, Piece
-from semsplat_ros.rooms.household import SOMETHING_ELSE
-from semsplat_ros.rooms.household_placing import ROOM_FOR_SMALL, HouseholdPlacing
+from semsplat_ros.rooms.household.class_names import SOMETHING_ELSE
+from semsplat_ros.rooms.household.library import FurnitureLibrary, Piece
+from semsplat_ros.rooms.household.placing import ROOM_FOR_SMALL, HouseholdPlacing
+from semsplat_ros.rooms.household.room_kinds import SCATTERED
 from semsplat_ros.rooms.layout import MAX_INSTANCES, Room
-from semsplat_ros.rooms.room_kinds import SCATTERED
 
 COUNTER = ("cabinet", "cabinet", "sink", "stove", "oven", "dishwasher", "washing machine")
 COUNTER_HEIGHT = (0.55, 1.15)

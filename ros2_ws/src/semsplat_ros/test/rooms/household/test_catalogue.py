@@ -10,7 +10,7 @@ import pytest
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms.builder import CLASSES, HOUSEHOLD_CLASSES
-from semsplat_ros.rooms.catalogue import (
+from semsplat_ros.rooms.household.catalogue import (
     LICENCES,
     PACKAGE_FOLDER,
     is_held_out,
@@ -18,8 +18,8 @@ from semsplat_ros.rooms.catalogue import (
     read_table,
     shipped_table,
 )
-from semsplat_ros.rooms.furniture_library import OWN
-from semsplat_ros.rooms.room_kinds import ANYWHERE, KINDS, SCATTERED
+from semsplat_ros.rooms.household.library import OWN
+from semsplat_ros.rooms.household.room_kinds import ANYWHERE, KINDS, SCATTERED
 from test.support.furniture_catalogue import ENTRIES, TABLE, write_catalogue
 
 BUILT_IN = {"wall", "floor", "ceiling", "door", "window", "picture", "rug", "pillow"}
@@ -69,7 +69,7 @@ def test_the_table_has_known_classes_and_places_alone() -> None:
 
 
 def test_the_table_names_no_model_twice_and_its_library_has_a_licence() -> None:
-    text = files("semsplat_ros.rooms").joinpath("furniture_models.csv").read_text()
+    text = files("semsplat_ros.rooms.household").joinpath("furniture_models.csv").read_text()
     assert len(shipped_table()) == len(text.splitlines()) - 1
     assert {model.split("#")[0] for model in shipped_table()} <= set(LICENCES)
 

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from semsplat_ros.errors import ErrorCode, SemsplatError
-from semsplat_ros.rooms.catalogue import Model
+from semsplat_ros.rooms.household.catalogue import Model
 
 FACES_LARGE, FACES_SMALL = 2000, 800
 """Most faces of a piece of furniture and of a thing for tables."""

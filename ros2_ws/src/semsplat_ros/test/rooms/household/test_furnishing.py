@@ -16,12 +16,12 @@ pytest.importorskip("fast_simplification", reason="environment/furniture.txt is 
 from semsplat_ros.errors import ErrorCode, SemsplatError
 from semsplat_ros.rooms import shards
 from semsplat_ros.rooms.builder import HOUSEHOLD_CLASSES
-from semsplat_ros.rooms.catalogue import is_held_out, read_catalogue
-from semsplat_ros.rooms.furniture_library import FurnitureLibrary
-from semsplat_ros.rooms.household_furnishing import HouseholdRoom
+from semsplat_ros.rooms.household.catalogue import is_held_out, read_catalogue
+from semsplat_ros.rooms.household.furnishing import HouseholdRoom
+from semsplat_ros.rooms.household.library import FurnitureLibrary
+from semsplat_ros.rooms.household.mesh_store import MeshStore
+from semsplat_ros.rooms.household.meshes import load_mesh
 from semsplat_ros.rooms.layout import MAX_INSTANCES
-from semsplat_ros.rooms.mesh_store import MeshStore
-from semsplat_ros.rooms.meshes import load_mesh
 from semsplat_ros.training.shards import PairShards
 from test.support.furniture_catalogue import ENTRIES, TABLE, write_catalogue
 
