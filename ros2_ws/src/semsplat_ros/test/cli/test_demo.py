@@ -180,7 +180,7 @@ def test_interrupted_demo_ends_both_nodes(tmp_path):
     ("arguments", "words"),
     [
         (("--picture", "nowhere/demo.png"), "does not exist"),
-        (("--picture", "demo.gif"), ".png, .jpg or .gif"),
+        (("--picture", "demo.bmp"), ".png, .jpg or .gif"),
         (("--json", "nowhere/demo.json"), "does not exist"),
     ],
 )

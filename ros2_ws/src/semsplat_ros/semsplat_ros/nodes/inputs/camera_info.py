@@ -162,7 +162,7 @@ def read_rig(
         return RigReading(None, not obstacle, f"{reason}; {obstacle}" if obstacle else reason)
     fault = baseline_fault(baseline)  # also NaN, from focal lengths next to zero
     if fault:
-        reason = f"P: {fault} Refused; P[3] must be -fx * baseline in pixels times metres"
+        reason = f"P refused: {fault} P[3] must be -fx * baseline in pixels times metres"
         return RigReading(None, False, reason, warning=reason)
     swapped = -offset_x > abs(offset_y)
     warning = ""
